@@ -187,7 +187,7 @@ impl FromStr for ProxyChoice {
                 .filter(|name| is_name(name))
                 .map(|name| Self::New(Some(name.to_owned())))
                 .ok_or_else(|| {
-                    "expected none, new, new:NAME, or the name of a proxy: 1 to 63 letters, digits and single hyphens"
+                    "expected none, new, new:NAME, or the name of a proxy: 1 to 63 letters, digits and single hyphens, starting with a letter and not ending with a hyphen"
                         .to_owned()
                 }),
         }

@@ -200,6 +200,7 @@ impl Setup {
                     name: name.clone(),
                     credentials,
                     role: self.proxy_role.clone(),
+                    without_iam: self.iam_auth == Some(IamAuth::Disabled),
                     only_looks: false,
                 }),
             },

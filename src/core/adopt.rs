@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::decide::{Decision, decide};
 use crate::model::{
-    FoundRole, Function, GroupId, Observation, Place, Proxy, Secret, SecretDetails, Side, SubnetId, last_segment,
+    ConnectionPool, EngineFamily, FoundRole, Function, GroupId, Observation, Place, Proxy, Secret, SecretDetails, Side,
+    SubnetId, last_segment,
 };
 use crate::naming::created;
-use crate::ownership::{self, OwnConnection, OwnTags, Way, is_managed};
+use crate::ownership::{self, For, Names, OwnConnection, OwnTags, Way};
 use crate::policy::{self, LAMBDA, RDS, vpc_access};
 
 /// The most subnets that Lambda takes for a function.
@@ -268,12 +270,56 @@ pub fn of_secret(details: &SecretDetails, tags: &OwnTags) -> Vec<String> {
     told.into_iter().flatten().chain(tags.differences(found)).collect()
 }
 
-/// How a list of groups differs from one of ours: each is a group that this program created.
-fn of_groups<'a>(observation: &Observation, groups: impl Iterator<Item = &'a GroupId>) -> Vec<String> {
-    let is_ours = |id: &GroupId| {
-        let group = observation.group(id);
-        group.is_some_and(|group| is_managed(&group.tags))
+/// Whether a group of a function or a proxy is one that this program has created for it, on whichever way its tags name.
+#[must_use]
+pub fn is_own_group(observation: &Observation, id: &GroupId, side: Side) -> bool {
+    let names = Names::new(&observation.groups);
+    let Some(group) = observation.group(id) else {
+        return false;
     };
+    let Some((way, _)) = ownership::way_of(&group.tags) else {
+        return false;
+    };
+    let is_through_this = match side {
+        Side::Proxy => way.proxy() == observation.proxy.as_ref().map(|proxy| proxy.name.as_str()),
+        Side::Database | Side::Function => true,
+    };
+    is_through_this && ownership::judge(group, side, &way, For::AnyFunction, &names).is_credible()
+}
+
+/// Whether a run goes on with the proxy of an earlier one: it has something to write, and the proxy is there.
+#[must_use]
+pub fn is_taking_over_proxy(observation: &Observation) -> bool {
+    // One that is being deleted is waited for.
+    let is_there = |proxy: &Proxy| proxy.exists && proxy.status != "deleting";
+    observation.extras.new_proxy.is_some()
+        && observation.proxy.as_ref().is_some_and(is_there)
+        && decide(observation).decision != Decision::NoOp
+}
+
+/// The ARN of the secret of a proxy, where it has the name of one that this program makes.
+#[must_use]
+pub fn made_secret<'p>(observation: &Observation, proxy: &'p Proxy) -> Option<&'p str> {
+    let [arn] = proxy.secrets.as_slice() else {
+        return None;
+    };
+    let is_here = Place::of(arn) == observation.database.place();
+    let is_named = match &observation.extras.user {
+        // The name of a long one is cut.
+        Some(user) if Secret::is_named(arn, &created::secret(&proxy.name, user)) => true,
+        _ => last_segment_of_secret(arn).starts_with(&created::secrets_of(&proxy.name)),
+    };
+    (is_here && is_named).then_some(arn)
+}
+
+/// The name of a secret in its ARN, with what Secrets Manager appends.
+fn last_segment_of_secret(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+/// How a list of groups differs from one of ours: each is a group that this program created.
+fn of_groups<'a>(observation: &Observation, side: Side, groups: impl Iterator<Item = &'a GroupId>) -> Vec<String> {
+    let is_ours = |id: &GroupId| is_own_group(observation, id, side);
     let (ours, others): (Vec<&GroupId>, Vec<&GroupId>) = groups.partition(|id| is_ours(id));
     let others = others
         .into_iter()
@@ -325,8 +371,75 @@ pub fn of_proxy(observation: &Observation, proxy: &Proxy, named: Option<&str>) -
     let tags = extras.found.proxy_tags.as_ref();
     let own = own_tags(observation, Side::Proxy);
     let mut differences = of_proxy_settings(proxy, &role, &database.subnets, tags, &own);
-    differences.extend(of_groups(observation, proxy.groups.iter()));
+    differences.extend(of_groups(observation, Side::Proxy, proxy.groups.iter()));
+    differences.extend(of_further_settings(proxy));
+    differences.extend(extras.found.proxy_pool.iter().flat_map(|pool| of_pool(proxy, pool)));
     differences
+}
+
+/// What this program leaves to RDS in how a proxy treats its clients (RDS API reference, `CreateDBProxy`). What AWS does not
+/// report is no difference.
+fn of_further_settings(proxy: &Proxy) -> Vec<String> {
+    /// Seconds.
+    const IDLE_TIMEOUT: u32 = 1800;
+    let settings = &proxy.settings;
+    let other = |what: &str, found: Option<&str>, usual: &[&str]| {
+        let found = found.filter(|found| !usual.contains(found))?;
+        Some(format!("its {what} is {found}, not {}", usual.join(" or ")))
+    };
+    let passwords: &[&str] = match proxy.engine_family {
+        // Which one is the default depends on the version of RDS.
+        EngineFamily::MySql => &["MYSQL_CACHING_SHA2_PASSWORD", "MYSQL_NATIVE_PASSWORD"],
+        EngineFamily::PostgreSql => &["POSTGRES_SCRAM_SHA_256"],
+        EngineFamily::SqlServer => &["SQL_SERVER_AUTHENTICATION"],
+    };
+    let idle = settings.idle_client_timeout.filter(|found| *found != IDLE_TIMEOUT);
+    let told = [
+        idle.map(|found| format!("its IdleClientTimeout is {found}, not {IDLE_TIMEOUT}")),
+        other(
+            "EndpointNetworkType",
+            settings.endpoint_network_type.as_deref(),
+            &["IPV4"],
+        ),
+        other(
+            "TargetConnectionNetworkType",
+            settings.target_network_type.as_deref(),
+            &["IPV4"],
+        ),
+    ];
+    let of_logins = settings.logins.iter().filter_map(|login| {
+        let found = login.client_password_auth.as_deref();
+        other("ClientPasswordAuthType", found, passwords)
+    });
+    told.into_iter().flatten().chain(of_logins).collect()
+}
+
+/// How the connections that a proxy keeps differ from those of one that was created and left as it is (RDS API reference,
+/// `ConnectionPoolConfiguration`).
+fn of_pool(proxy: &Proxy, pool: &ConnectionPool) -> Vec<String> {
+    /// Seconds.
+    const BORROW_TIMEOUT: u32 = 120;
+    // RDS for SQL Server begins with fewer than the others; the two are no reason to tell proxies of it apart.
+    let (most, idle): (&[u32], &[u32]) = match proxy.engine_family {
+        EngineFamily::SqlServer => (&[10, 100], &[5, 50]),
+        EngineFamily::MySql | EngineFamily::PostgreSql => (&[100], &[50]),
+    };
+    let other = |what: &str, found: Option<u32>, usual: &[u32]| {
+        let found = found.filter(|found| !usual.contains(found))?;
+        Some(format!("its {what} is {found}, not {}", usual[0]))
+    };
+    let filters = (!pool.pinning_filters.is_empty())
+        .then(|| format!("it has SessionPinningFilters: {}", pool.pinning_filters.join(", ")));
+    let told = [
+        pool.init_query
+            .as_ref()
+            .map(|query| format!("it runs an InitQuery on every connection: {query:?}")),
+        other("MaxConnectionsPercent", pool.max_connections, most),
+        other("MaxIdleConnectionsPercent", pool.max_idle_connections, idle),
+        other("ConnectionBorrowTimeout", pool.borrow_timeout, &[BORROW_TIMEOUT]),
+        filters,
+    ];
+    told.into_iter().flatten().collect()
 }
 
 /// How a function differs from one that this program makes, except its groups: what it runs, and as whom. Without a
@@ -369,7 +482,7 @@ pub fn of_function(observation: &Observation, runtime: &str) -> Vec<String> {
     let tags = extras.found.function_tags.as_ref();
     let own = own_tags(observation, Side::Function);
     let mut differences = of_function_settings(function, (&role, Some(runtime)), &database.subnets, tags, &own);
-    differences.extend(of_groups(observation, function.groups().iter()));
+    differences.extend(of_groups(observation, Side::Function, function.groups().iter()));
     differences
 }
 

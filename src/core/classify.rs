@@ -8,7 +8,8 @@ use std::fmt;
 
 use crate::model::{Direction, GroupId, GroupList, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side};
 use crate::naming::{Convention, Number};
-use crate::ownership::is_being_removed;
+use crate::ownership::{Way, is_being_removed, is_removed_on_way};
+use crate::tags;
 
 /// A group whose name counts on a side, read against the rules for that side.
 #[derive(Clone, Debug)]
@@ -158,7 +159,7 @@ impl fmt::Display for Misfit<'_> {
                     end_of(direction)
                 )
             }
-            Self::BeingRemoved => f.write_str("is being removed"),
+            Self::BeingRemoved => write!(f, "is being removed, as its tag {} says", tags::REMOVING),
             Self::NoPort => f.write_str("the database has no port yet to compare its rules with"),
         }
     }
@@ -348,7 +349,7 @@ fn candidate<'a>(
         }
         _ => misfits.push(Misfit::NoPort),
     }
-    if is_being_removed(group) {
+    if is_being_removed(group) && is_removed_on_way(group, side, &Way::of(observation)) {
         misfits.push(Misfit::BeingRemoved);
     }
     Candidate {

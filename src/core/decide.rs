@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::classify::{Candidate, Classified, Context, Misfit, classify};
 use crate::extras;
 use crate::model::{GroupId, Observation, SecurityGroup, Side};
-use crate::ownership::names_connection;
+use crate::ownership::{For, Names, Way, judge};
 
 /// What `setup` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,12 +129,11 @@ impl<'a> Assessment<'a> {
         self.sides.iter().find(|verdict| verdict.side == side)
     }
 
-    /// The associated groups of a side whose place a new set takes: only groups of this very connection, by
-    /// their tag, or tied to a group of its function. Groups of other connections can stand beside them on
-    /// the same resource.
+    /// The associated groups of a side whose place a new set takes: only groups of this very connection, which are credibly
+    /// ours, or tied to a group of its function. Groups of other connections can stand beside them on the same resource.
     #[must_use]
     pub fn superseded(&self, side: Side) -> Vec<&GroupVerdict<'a>> {
-        let connection = self.observation.connection_id();
+        let names = Names::new(&self.observation.groups);
         let on = |side: Side| -> Vec<&GroupVerdict<'a>> {
             let groups = self.side(side).into_iter().flat_map(|side| &side.groups);
             groups.filter(|found| found.associated).collect()
@@ -143,7 +142,7 @@ impl<'a> Assessment<'a> {
             let is_of_this = |found: &&GroupVerdict<'a>| {
                 let group = found.group;
                 let tied = |other: &&GroupVerdict<'a>| group.names(&other.group.id) || other.group.names(&group.id);
-                names_connection(group, &connection) || others.iter().any(tied)
+                others.iter().any(tied) || self.is_own(group, side, &names) && !self.leads_elsewhere(group)
             };
             on(side).into_iter().filter(is_of_this).collect()
         };
@@ -161,6 +160,46 @@ impl<'a> Assessment<'a> {
         old.sort_by_key(|found| (&found.group.name, &found.group.id));
         old
     }
+
+    /// A group of [`Assessment::superseded`] that nothing but this connection goes by, as far as its rules show.
+    #[must_use]
+    pub fn could_go(&self, side: Side) -> Option<&SecurityGroup> {
+        let old = self.superseded(side).into_iter().map(|found| found.group);
+        old.into_iter().find(|group| !self.leads_elsewhere(group))
+    }
+
+    /// An associated group of a side that has the name of one for connections, has no rules, and is named by none that were read.
+    #[must_use]
+    pub fn without_rules(&self, side: Side) -> Option<&SecurityGroup> {
+        let all = &self.observation.groups;
+        let groups = self.side(side).into_iter().flat_map(|side| &side.groups);
+        let empty = groups.filter(|found| found.associated).map(|found| found.group);
+        empty
+            .filter(|group| group.ingress.is_empty() && group.egress.is_empty())
+            .filter(|group| !all.iter().any(|other| other.names(&group.id)))
+            .min_by_key(|group| (&group.name, &group.id))
+    }
+
+    /// Whether a group was made by this program for this very connection.
+    fn is_own(&self, group: &SecurityGroup, side: Side, names: &Names<'_>) -> bool {
+        let made_for = For::Function(&self.observation.function.name);
+        judge(group, side, &Way::of(self.observation), made_for, names).is_credible()
+    }
+
+    /// Whether a rule of a group names a group that is neither on this connection nor made for it.
+    fn leads_elsewhere(&self, group: &SecurityGroup) -> bool {
+        let names = Names::new(&self.observation.groups);
+        let is_of_this = |id: &GroupId| {
+            let mut sides = self.observation.sides().iter();
+            sides.any(|side| {
+                let found = || self.observation.group(id);
+                self.observation.groups_on(*side).contains(id)
+                    || found().is_some_and(|group| self.is_own(group, *side, &names))
+            })
+        };
+        let rules = group.ingress.iter().chain(&group.egress);
+        rules.filter_map(|rule| rule.peer.group()).any(|peer| !is_of_this(peer))
+    }
 }
 
 /// Classifies what was observed and decides. The same observation in any order gives the same decision.
@@ -174,15 +213,15 @@ pub fn decide(observation: &Observation) -> Assessment<'_> {
     };
     let context = classified.now().with(function, proxy);
     let chain = Chain::tied(&classified, &context, function, proxy);
-    let judge = |side| {
+    let judged = |side| {
         let chosen = match side {
             Side::Database => chain.database,
             Side::Function => chain.function,
             Side::Proxy => chain.proxy,
         };
-        judge(&classified, &context, side, chosen)
+        judge_side(&classified, &context, side, chosen)
     };
-    let sides = observation.sides().iter().copied().map(judge).collect();
+    let sides = observation.sides().iter().copied().map(judged).collect();
     Assessment {
         observation,
         decision,
@@ -417,7 +456,7 @@ fn better<'c, 'a>(a: &'c Candidate<'a>, b: &'c Candidate<'a>) -> &'c Candidate<'
 
 /// Judges one side's groups. Those not associated are judged as if they were, each together with a
 /// partner that is as little associated, so that the verdicts agree with the table above.
-fn judge<'a>(
+fn judge_side<'a>(
     classified: &Classified<'a>,
     context: &Context<'_>,
     side: Side,

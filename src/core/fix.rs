@@ -437,6 +437,7 @@ impl Builder<'_> {
                 most,
                 groups: present.iter().map(ToString::to_string).collect(),
                 could_go: None,
+                without_rules: None,
             });
         }
         let group = group.clone();

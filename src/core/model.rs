@@ -27,8 +27,8 @@ pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership
 pub use described_rule::DescribedRule;
 pub use environment::Environment;
 pub use extras::{
-    Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, MAX_SESSION, NeededSecret,
-    NewFunction, NewProxy, ProxyPermission, ResourceTags, Role, Secret, SecretDetails,
+    Bearers, Connect, Credentials, CredentialsWish, EnvironmentWish, Extras, Found, FoundRole, Key, MAX_SESSION,
+    NeededSecret, NewFunction, NewProxy, ProxyPermission, ResourceTags, Role, Secret, SecretDetails,
 };
 pub use function::{Code, Function, FunctionState, FunctionVpc, LastUpdateStatus, Subnet};
 pub use ids::{

@@ -186,10 +186,26 @@ pub fn is_managed(found: &BTreeMap<String, String>) -> bool {
     found.get(tags::MANAGED).is_some_and(|value| value == "true")
 }
 
-/// Whether the removal of a connection has begun with this group.
+/// Whether the removal of a connection has begun with this group: its mark names one. Any other value is none of ours.
 #[must_use]
 pub fn is_being_removed(group: &SecurityGroup) -> bool {
-    group.tags.contains_key(tags::REMOVING)
+    removal(group).is_some()
+}
+
+/// The connection with whose removal a group is marked.
+fn removal(group: &SecurityGroup) -> Option<&str> {
+    let mark = group.tags.get(tags::REMOVING)?;
+    let (_, function) = Way::parse(mark)?;
+    function.filter(|function| !function.is_empty()).map(|_| mark.as_str())
+}
+
+/// Whether a removal of a connection on this way has begun with a group that `remove` can mark: one that is credibly ours, or has
+/// none of the tags that we write at birth, as the console's have none.
+#[must_use]
+pub fn is_removed_on_way(group: &SecurityGroup, side: Side, way: &Way) -> bool {
+    let is_of_way = removal(group).and_then(Way::parse).is_some_and(|(of, _)| of == *way);
+    let can_be_marked = || !has_own_tags(&group.tags) || judge_alone(group, side, way, For::AnyFunction).is_credible();
+    is_of_way && can_be_marked()
 }
 
 /// Whether the removal of this connection has begun with this group.
@@ -302,10 +318,10 @@ fn wrong_connection(group: &SecurityGroup, way: &Way, made_for: For<'_>) -> Opti
         For::AnyFunction => wrong_tag(group, tags::CONNECTION, &way.id()),
         For::Function(function) => {
             let wanted = way.connection(function);
-            match group.tags.get(tags::REMOVING) {
+            match removal(group) {
                 // It may have been made for another function with which this one has shared it.
-                Some(removed) if *removed == wanted && connection.is_some_and(of_way) => None,
-                Some(removed) if *removed != wanted => wrong_tag(group, tags::REMOVING, &wanted),
+                Some(removed) if removed == wanted && connection.is_some_and(of_way) => None,
+                Some(removed) if removed != wanted => wrong_tag(group, tags::REMOVING, &wanted),
                 _ => wrong_tag(group, tags::CONNECTION, &wanted),
             }
         }

@@ -21,6 +21,7 @@ mod vpc;
 pub use basis::{Basis, Named};
 pub use build::{Request, do_again, plan, put_back, take_back};
 pub use explain::{health, reasons};
+pub use half_made::{Begun, begun_sets};
 pub use kind::RepairKind;
 pub use lint::{Flaw, Ground, May, Right, lint};
 pub use network::NetworkEffect;

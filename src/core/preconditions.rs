@@ -28,7 +28,7 @@ use crate::handover;
 use crate::made;
 use crate::model::{
     Database, DatabaseKind, EngineFamily, Function, FunctionState, FunctionVpc, GroupId, GroupList, LastUpdateStatus,
-    Observation, Proxy, Side, TargetHealthState,
+    Observation, Proxy, SecurityGroup, Side, TargetHealthState,
 };
 use crate::ownership::{self, Way, is_being_removed, is_managed};
 use crate::plan::{Plan, StepStatus, repair};
@@ -434,6 +434,7 @@ pub fn check_quotas(assessment: &Assessment<'_>, plan: &Plan) -> Result<(), Unme
                 most,
                 groups: groups.iter().map(ToString::to_string).collect(),
                 could_go: could_go(assessment, side),
+                without_rules: assessment.without_rules(side).map(named),
             });
         }
     }
@@ -444,9 +445,11 @@ fn could_go(assessment: &Assessment<'_>, side: Side) -> Option<String> {
     if assessment.decision != Decision::CreateNew {
         return None;
     }
-    let old = assessment.superseded(side);
-    old.first()
-        .map(|found| format!("{} ({})", found.group.name, found.group.id))
+    assessment.could_go(side).map(named)
+}
+
+fn named(group: &SecurityGroup) -> String {
+    format!("{} ({})", group.name, group.id)
 }
 
 /// What the user should know, and the plan does not change.

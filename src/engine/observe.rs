@@ -20,6 +20,7 @@ mod scene;
 mod similar;
 mod standing;
 mod survey;
+mod taking_over;
 mod target;
 mod undo;
 mod users;
@@ -42,6 +43,7 @@ pub use standing::{observe_standing, reads_of_standing};
 pub use survey::{
     PATH_READS, PERMISSION_READS, Proxies, READS, Surveyed, TAG_READS, reads_of_drift, survey, survey_paths,
 };
+pub use taking_over::{BEARER_READS, add_what_is_taken_over};
 pub use target::{NewProxyWish, ProxyWish, Target};
 pub use users::{Groups, users_of};
 pub use users::{launch_templates, network_connectors};

@@ -1,11 +1,13 @@
 //! A set that an earlier run has begun is completed, wherever that run ended; a changed one is left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use autoconnect::decide::{Decision, decide};
+use autoconnect::model::network::Part;
 use autoconnect::model::*;
-use autoconnect::plan::{Effect, Ground, Request, StepStatus, lint, plan};
+use autoconnect::plan::{Effect, Ground, Request, StepStatus, lint, plan, reasons};
 use autoconnect::tags;
+use autoconnect::users::User;
 
 use crate::builder::*;
 
@@ -46,9 +48,66 @@ fn every_prefix_of_a_run_is_completed() {
         let plan = plan(&assessment, &Request::default());
         assert_eq!(lint(&plan, &Ground::of_connection(&observation)), []);
         assert_eq!(plan.number, Some(if done == 0 { 1 } else { 4 }));
-        let mut already = plan.steps.iter().map(|step| step.status == StepStatus::Already);
+        let mut already = plan.steps.iter().map(|step| step.status.is_there());
         assert!(already.by_ref().take(done).all(|already| already), "after {done} steps");
         assert!(already.all(|already| !already), "after {done} steps");
+        // The groups are taken over, and what was done in them is so already.
+        for step in plan.steps.iter().filter(|step| step.status.is_there()) {
+            assert_eq!(
+                step.status == StepStatus::Adopt,
+                matches!(step.effect, Effect::CreateSecurityGroup { .. }),
+                "{}",
+                step.summary
+            );
+        }
+    }
+}
+
+/// Rules are written before anything is associated: what has the groups of a set without its rules was not connected by us.
+#[test]
+fn what_anything_else_has_is_left_alone_until_its_rules_are_there() {
+    let on = |group: &str| {
+        let users = BTreeSet::from([User::Function("evil".to_owned())]);
+        Part::Read(Bearers::from([(GroupId::from(group), users)]))
+    };
+    let table: [(&str, Option<Part<Bearers>>, bool, &str); 5] = [
+        ("not asked", None, true, ""),
+        ("on nothing", Some(Part::Read(Bearers::new())), true, ""),
+        (
+            "on a function",
+            Some(on("sg-l")),
+            false,
+            "lambda-rds-4 (sg-l) is on function evil",
+        ),
+        (
+            "on another database",
+            Some(on("sg-d")),
+            false,
+            "rds-lambda-4 (sg-d) is on function evil",
+        ),
+        (
+            "not known",
+            Some(Part::Unread("no permission".to_owned())),
+            false,
+            "(no permission)",
+        ),
+    ];
+    for (what, bearers, completes, told) in table {
+        for done in 2..=6 {
+            let mut observation = begun(done);
+            observation.extras.bearers = bearers.clone();
+            let assessment = decide(&observation);
+            let plan = plan(&assessment, &Request::default());
+            let is_whole = done == 6;
+            let expected = if completes || is_whole { 4 } else { 1 };
+            assert_eq!(plan.number, Some(expected), "{what}, after {done} steps");
+            assert_eq!(lint(&plan, &Ground::of_connection(&observation)), []);
+            let reasons = reasons(&assessment, &plan).join(" ");
+            let is_told = !completes && !is_whole;
+            assert_eq!(reasons.contains("is left as it is"), is_told, "{what}: {reasons}");
+            assert!(!is_told || reasons.contains(told), "{what}: {reasons}");
+            assert!(!is_told || !reasons.contains("you can delete it"), "{what}: {reasons}");
+        }
     }
 }
 
@@ -137,7 +196,7 @@ fn what_a_run_for_another_function_has_begun_is_completed_and_shared() {
         assert_eq!(plan.number, Some(4), "after {done} steps");
         assert_eq!(plan.begun_for(&observation), Some("g"));
         assert_eq!(plan.prepares_groups(), done < 6, "after {done} steps");
-        let mut already = plan.steps.iter().map(|step| step.status == StepStatus::Already);
+        let mut already = plan.steps.iter().map(|step| step.status.is_there());
         assert!(already.by_ref().take(done).all(|already| already), "after {done} steps");
         assert!(already.all(|already| !already), "after {done} steps");
         // All of a set is of the function that it was begun for.

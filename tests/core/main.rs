@@ -14,6 +14,7 @@ mod internet;
 mod lint;
 mod manual;
 mod markdown;
+mod marks;
 mod msk;
 mod owner;
 mod ownership;

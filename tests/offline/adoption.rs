@@ -2,7 +2,8 @@
 //! differs, before anything is written.
 
 use autoconnect::account::{
-    AccountDocument, DbProxyEntry, FunctionEntry, OfflineAccount, RoleEntry, RolePolicy, SecretEntry, Tag,
+    AccountDocument, ConnectionPoolEntry, DbProxyEntry, FunctionEntry, OfflineAccount, ProxyAuthEntry, RoleEntry,
+    RolePolicy, SecretEntry, Tag,
 };
 use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction};
@@ -302,7 +303,45 @@ async fn a_secret_that_differs_in_anything_is_refused() {
 #[tokio::test]
 async fn a_proxy_that_differs_in_anything_is_refused() {
     type Change = fn(&mut DbProxyEntry);
-    let table: [(&str, Change); 10] = [
+    fn pool(proxy: &mut DbProxyEntry, change: impl FnOnce(&mut ConnectionPoolEntry)) {
+        change(proxy.connection_pool_config.get_or_insert_default());
+    }
+    let table: [(&str, Change); 19] = [
+        ("runs an InitQuery on every connection: \"SET ROLE evil\"", |proxy| {
+            pool(proxy, |pool| pool.init_query = Some("SET ROLE evil".into()));
+        }),
+        ("its MaxConnectionsPercent is 1, not 100", |proxy| {
+            pool(proxy, |pool| pool.max_connections_percent = Some(1));
+        }),
+        ("its MaxIdleConnectionsPercent is 1, not 50", |proxy| {
+            pool(proxy, |pool| pool.max_idle_connections_percent = Some(1));
+        }),
+        ("its ConnectionBorrowTimeout is 1, not 120", |proxy| {
+            pool(proxy, |pool| pool.connection_borrow_timeout = Some(1));
+        }),
+        ("SessionPinningFilters: EXCLUDE_VARIABLE_SETS", |proxy| {
+            pool(proxy, |pool| {
+                pool.session_pinning_filters = vec!["EXCLUDE_VARIABLE_SETS".into()];
+            });
+        }),
+        ("its IdleClientTimeout is 28800, not 1800", |proxy| {
+            proxy.idle_client_timeout = Some(28_800);
+        }),
+        ("its EndpointNetworkType is DUAL, not IPV4", |proxy| {
+            proxy.endpoint_network_type = Some("DUAL".into());
+        }),
+        ("its TargetConnectionNetworkType is IPV6, not IPV4", |proxy| {
+            proxy.target_connection_network_type = Some("IPV6".into());
+        }),
+        ("its ClientPasswordAuthType is POSTGRES_MD5", |proxy| {
+            proxy.auth = vec![ProxyAuthEntry {
+                auth_scheme: Some("SECRETS".into()),
+                secret_arn: proxy.secret_arns.first().cloned(),
+                iam_auth: Some("REQUIRED".into()),
+                client_password_auth_type: Some("POSTGRES_MD5".into()),
+                ..ProxyAuthEntry::default()
+            }];
+        }),
         ("without TLS", |proxy| proxy.require_tls = Some(false)),
         ("logs SQL", |proxy| proxy.debug_logging = Some(true)),
         ("role/other", |proxy| {
@@ -350,6 +389,287 @@ async fn a_proxy_that_differs_in_anything_is_refused() {
     let registered = (Operation::RegisterDbProxyTargets, StepStatus::Done);
     let adopted = (Operation::CreateDbProxy, StepStatus::Adopt);
     assert_eq!(statuses(&document).await, [adopted, registered, attached]);
+}
+
+/// What a proxy that is taken over brings with it: its role and its secret, whatever the proxy itself shows. A run that has
+/// nothing to write takes nothing over, and reads none of it.
+#[tokio::test]
+async fn what_the_proxy_of_an_earlier_run_uses_is_compared_too() {
+    type Change = fn(&mut AccountDocument);
+    let table: [(&str, &str, Change); 9] = [
+        ("name-taken", "111122223333", |document| {
+            trust(role(document, PROXY_ROLE), |s| {
+                s[0]["Principal"]["AWS"] = json!("111122223333");
+            });
+        }),
+        ("name-taken", "AdministratorAccess", |document| {
+            let attached = &mut role(document, PROXY_ROLE).attached_policies;
+            attached.push("arn:aws:iam::aws:policy/AdministratorAccess".into());
+        }),
+        ("name-taken", "\"Resource\":\"*\"", |document| {
+            role(document, PROXY_ROLE).policies[0].policy_document["Statement"][0]["Resource"] = json!("*");
+        }),
+        ("proxy-differs", "--secret arn:", |document| {
+            let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:orders-app-Ac1De2";
+            document.db_proxies.last_mut().unwrap().secret_arns = vec![secret.into()];
+        }),
+        ("proxy-differs", "secret:evil-Ac1De2", |document| {
+            let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:evil-Ac1De2";
+            let ours = document.secrets.last().unwrap().clone();
+            document.secrets.push(SecretEntry {
+                name: "evil".into(),
+                arn: None,
+                ..ours
+            });
+            document.db_proxies.last_mut().unwrap().secret_arns = vec![secret.into()];
+        }),
+        ("secret-name-taken", "autoconnect:managed is missing", |document| {
+            document.secrets.last_mut().unwrap().tags.clear();
+        }),
+        ("secret-name-taken", "111122223333", |document| {
+            document.secrets.last_mut().unwrap().resource_policy = Some(json!({"Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "*", "Resource": "*"}]}));
+        }),
+        ("secret-deleted", "scheduled", |document| {
+            document.secrets.last_mut().unwrap().deleted_date = Some("2026-11-01".into());
+        }),
+        (
+            "proxy-name-taken",
+            "it has no group that autoconnect created",
+            |document| {
+                // The tag that says that it is ours is not enough.
+                let group = document.db_proxies.last().unwrap().vpc_security_group_ids[0].clone();
+                let mut groups = document.security_groups.iter_mut();
+                let group = groups.find(|found| found.group_id == group).unwrap();
+                tag(&mut group.tags, "autoconnect:connection", None);
+            },
+        ),
+    ];
+    for (code, word, change) in table {
+        let mut document = made().await;
+        change(&mut document);
+        for options in [dry_run(), autoconnect::reconcile::Options::default()] {
+            let account = account_with(&document);
+            let ended = setup_with(&account, &another(), &options, &Script::default()).await;
+            let failure = ended.err().unwrap_or_else(|| panic!("taken over: {word}"));
+            assert_eq!(failure.error.code(), code, "{word}: {failure}");
+            let told = format!("{failure} {}", failure.error.hint().unwrap_or_default());
+            assert!(told.contains(word), "{word}: {told}");
+            assert_eq!(account.calls().write, 0, "{word}");
+        }
+        // The run that made everything has nothing to write any more.
+        if code != "proxy-name-taken" && code != "proxy-differs" {
+            let account = account_with(&document);
+            assert_eq!(
+                setup(&account, &everything()).await.unwrap().ending,
+                Ending::Unchanged,
+                "{word}"
+            );
+        }
+    }
+}
+
+/// A secret that was named, and one that RDS manages, are no secrets of ours, and are known for what they are.
+#[tokio::test]
+async fn a_secret_that_was_named_is_named_again() {
+    let with = |function: &str, credentials| Target {
+        proxy: ProxyWish::New(NewProxyWish {
+            credentials,
+            ..NewProxyWish::default()
+        }),
+        ..cluster("orders", function)
+    };
+    let named = || CredentialsWish::Secret("orders-app".into());
+    for (first, second, code) in [
+        (CredentialsWish::MasterSecret, CredentialsWish::MasterSecret, None),
+        (named(), named(), None),
+        (named(), CredentialsWish::MasterSecret, Some("proxy-differs")),
+        (CredentialsWish::MasterSecret, named(), Some("proxy-differs")),
+    ] {
+        let account = account(|_| ());
+        setup(&account, &with("refunds", first.clone())).await.unwrap();
+        let ended = setup(&account, &with("checkout", second.clone())).await;
+        let found = ended.as_ref().err().map(|failure| failure.error.code());
+        assert_eq!(found, code, "{first:?}, then {second:?}");
+        // Naming nothing continues with what is finished.
+        let again = setup(&account, &with("refunds", CredentialsWish::MasterSecret))
+            .await
+            .unwrap();
+        assert_eq!(again.ending, Ending::Unchanged, "{first:?}");
+    }
+}
+
+/// `--iam-auth disabled` is compared with how the proxy treats its clients, and never ignored.
+#[tokio::test]
+async fn passwords_only_is_what_the_proxy_has_or_refused() {
+    let target = |without_iam| Target {
+        proxy: ProxyWish::New(NewProxyWish {
+            without_iam,
+            ..NewProxyWish::default()
+        }),
+        ..cluster("orders", "refunds")
+    };
+    for (mode, is_finished) in [
+        ("REQUIRED", false),
+        ("ENABLED", false),
+        ("REQUIRED", true),
+        ("DISABLED", true),
+    ] {
+        let account = account(|_| ());
+        setup(&account, &target(false)).await.unwrap();
+        let mut document = account.document();
+        let proxy = document.db_proxies.last_mut().unwrap();
+        proxy.iam_auth = Some(mode.into());
+        if !is_finished {
+            proxy.target = None;
+        }
+        if mode == "DISABLED" {
+            assert_eq!(
+                setup(&account_with(&document), &target(true)).await.unwrap().ending,
+                Ending::Unchanged
+            );
+        } else {
+            is_refused(
+                &document,
+                &target(true),
+                "proxy-differs",
+                "IAM authentication of its clients",
+            )
+            .await;
+        }
+    }
+}
+
+/// What a run that died has left: two groups with our tags, and no rules in them yet.
+async fn begun() -> (AccountDocument, [String; 2]) {
+    for call in 0.. {
+        let account = account(|_| ());
+        setup_interrupted_at(call, &account, &instance("inventory", "stock-sync"))
+            .await
+            .unwrap_err();
+        let document = account.document();
+        if document.security_groups.len() == example().security_groups.len() + 2 {
+            let mut made = document
+                .security_groups
+                .iter()
+                .rev()
+                .take(2)
+                .map(|group| group.group_id.clone());
+            let (function, database) = (made.next().unwrap(), made.next().unwrap());
+            return (document, [database, function]);
+        }
+    }
+    unreachable!()
+}
+
+/// Rules are written before a group is associated: what has a group of a set without rules was not connected by us, and is
+/// not given the way to the database.
+#[tokio::test(start_paused = true)]
+async fn a_set_without_rules_that_something_has_is_not_completed() {
+    type Take = fn(&mut AccountDocument, String);
+    let table: [(&str, Take); 3] = [
+        ("function evil", |document, group| {
+            let mut evil = document
+                .functions
+                .iter()
+                .find(|found| found.vpc_config.is_some())
+                .unwrap()
+                .clone();
+            evil.function_name = "evil".into();
+            evil.vpc_config.as_mut().unwrap().security_group_ids = vec![group];
+            document.functions.push(evil);
+        }),
+        ("proxy evil", |document, group| {
+            let mut evil = document.db_proxies[0].clone();
+            (evil.name, evil.target, evil.tags) = ("evil".into(), None, Vec::new());
+            evil.vpc_security_group_ids = vec![group];
+            document.db_proxies.push(evil);
+        }),
+        ("network interface eni-0evil", |document, group| {
+            let interface = json!({"NetworkInterfaceId": "eni-0evil", "SubnetId": "subnet-0a1a",
+                "VpcId": document.security_groups[0].vpc_id, "Groups": [{"GroupId": group}]});
+            document
+                .network_interfaces
+                .push(serde_json::from_value(interface).unwrap());
+        }),
+    ];
+    let target = instance("inventory", "stock-sync");
+    let (document, groups) = begun().await;
+    let group = |account: &OfflineAccount, id: &str| {
+        let document = account.document();
+        document
+            .security_groups
+            .into_iter()
+            .find(|found| found.group_id == id)
+            .unwrap()
+    };
+    for (who, take) in table {
+        for at in [0, 1] {
+            let mut document = document.clone();
+            take(&mut document, groups[at].clone());
+            let account = account_with(&document);
+            let outcome = setup(&account, &target).await.unwrap();
+            assert_eq!(outcome.ending, Ending::Reached, "{who}");
+            let reasons = outcome.draft.reasons.join(" ");
+            let told = format!("({}) is on {who}", groups[at]);
+            assert!(reasons.contains(&told), "{who}: {reasons}");
+            for id in &groups {
+                let before = document
+                    .security_groups
+                    .iter()
+                    .find(|found| found.group_id == *id)
+                    .unwrap();
+                assert_eq!(&group(&account, id), before, "{who}");
+            }
+            assert_eq!(
+                setup(&account, &target).await.unwrap().ending,
+                Ending::Unchanged,
+                "{who}"
+            );
+        }
+    }
+    // What nothing else has is completed, and shown as taken over.
+    let account = account_with(&document);
+    let outcome = setup(&account, &target).await.unwrap();
+    let steps = outcome.draft.plan.steps.iter();
+    let created = steps.filter(|step| step.effect.operation() == Operation::CreateSecurityGroup);
+    assert!(created.into_iter().all(|step| step.status == StepStatus::Adopt));
+    assert_eq!(account.document().security_groups.len(), document.security_groups.len());
+}
+
+/// Another run can write the rules and put its groups into use between two of our reads: then the set is shared.
+#[tokio::test(start_paused = true)]
+async fn a_set_that_was_completed_meanwhile_is_shared() {
+    let (mut document, groups) = begun().await;
+    let mut another = document
+        .functions
+        .iter()
+        .find(|found| found.function_name == "stock-sync")
+        .unwrap()
+        .clone();
+    another.function_name = "another".into();
+    document.functions.push(another);
+    let account = account_with(&document);
+    let other = account_with(&document);
+    setup(&other, &instance("inventory", "stock-sync")).await.unwrap();
+    let cloud = slow_with(&account, |operation| {
+        if operation == Operation::ListFunctions {
+            account.edit(|document| *document = other.document());
+        }
+    });
+    let outcome = setup(&cloud, &instance("inventory", "another")).await.unwrap();
+    assert_eq!(outcome.ending, Ending::Reached);
+    let after = account.document();
+    assert_eq!(after.security_groups.len(), document.security_groups.len());
+    let of = |name: &str| {
+        let function = after
+            .functions
+            .iter()
+            .find(|found| found.function_name == name)
+            .unwrap();
+        function.vpc_config.as_ref().unwrap().security_group_ids.clone()
+    };
+    assert!(of("another").contains(&groups[1]) && of("stock-sync").contains(&groups[1]));
 }
 
 /// A role that is given a further policy is compared, also where its proxy has it already.

@@ -287,7 +287,23 @@ async fn every_operation_survives_every_fault() {
     }
     println!("{injected} faults injected");
     assert!(injected > thoroughly([1000, 5000]), "{injected}");
-    assert_eq!(rows, used, "operations that are called only after a fault have no row");
+    // What shows whether a set without rules, or a proxy, may be taken over is read only after a fault has left such: where
+    // these may not be read nothing is taken over (tests/offline/adoption.rs, tests/offline/policies.rs).
+    let of_taking_over = [
+        Operation::ListFunctions,
+        Operation::DescribeNetworkInterfaces,
+        Operation::DescribeDbProxyTargetGroups,
+    ];
+    let expected: BTreeSet<Operation> = used
+        .iter()
+        .copied()
+        .filter(|used| !of_taking_over.contains(used))
+        .collect();
+    rows.retain(|row| !of_taking_over.contains(row));
+    assert_eq!(
+        rows, expected,
+        "operations that are called only after a fault have no row"
+    );
     // Names are only listed for a wrong name, which tests/offline/requirements.rs gives; other commands have operations
     // of their own, the tags of all functions and proxies are read for many connections, and the quota is read only where a resource is nearly full (tests/offline/quotas.rs).
     let others = [

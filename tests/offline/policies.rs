@@ -278,6 +278,7 @@ async fn no_action_can_be_left_out() {
 async fn no_resource_is_wider_than_it_has_to_be() {
     // By the service authorization reference these know no resources.
     let on_all = [
+        "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeRouteTables",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",

@@ -17,6 +17,7 @@ mod timeout;
 
 pub use headline::headline;
 pub use outlook::{blocks, is_open, outlook};
+pub use state::meaning_of;
 
 use crate::attach::private_of;
 use crate::diagnostics::{Check, Finding, Status, verdict};

@@ -2,10 +2,12 @@
 //!
 //! Source: docs/new-proxies.md.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{Part, Vpc};
+use super::{ConnectionPool, GroupId};
 use crate::attach::Site;
+use crate::users::User;
 
 /// What was asked for besides the groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +32,13 @@ pub struct Extras {
     pub vpc: Part<Option<Vpc>>,
     /// The tags of the function and the proxy, by which their owners are known.
     pub tags: ResourceTags,
+    /// What has the groups of sets that lack rules, besides the ends of this connection. It is asked for only where such a set
+    /// could be completed.
+    pub bearers: Option<Part<Bearers>>,
 }
+
+/// What has groups, by the groups.
+pub type Bearers = BTreeMap<GroupId, BTreeSet<User>>;
 
 /// The tags of resources that AWS describes without their tags. What was not asked for is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +58,8 @@ pub struct NewProxy {
     pub role: Option<Role>,
     /// What the user asked for: a proxy that exists has to have it.
     pub wish: CredentialsWish,
+    /// Its clients are to use passwords, not IAM: `--iam-auth disabled`.
+    pub without_iam: bool,
 }
 
 /// How a new proxy is to authenticate to the database.
@@ -110,6 +120,10 @@ pub struct Found {
     pub function_role: Option<FoundRole>,
     /// The tags of the proxy.
     pub proxy_tags: Option<BTreeMap<String, String>>,
+    /// How the proxy that is taken over keeps connections to its database.
+    pub proxy_pool: Option<ConnectionPool>,
+    /// The secret of the proxy that is taken over, where it has the name of one that this program makes.
+    pub proxy_secret: Option<Secret>,
     /// The tags of the function.
     pub function_tags: Option<BTreeMap<String, String>>,
 }

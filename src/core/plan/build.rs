@@ -352,7 +352,11 @@ impl<'a> Builder<'a> {
         };
         let summary = format!("security group {name} in {vpc}, for {owner}");
         let step = self.steps.add(effect, set.resource(side, &name), summary, &[]);
-        self.mark_done(step, set.groups.contains_key(&side));
+        // In a set that is in use already nothing is taken over.
+        match set.id(side) {
+            Some(id) if !set.is_in_use(observation) => self.steps.adopt(step, id.as_str()),
+            existing => self.mark_done(step, existing.is_some()),
+        }
         step
     }
 

@@ -1,7 +1,8 @@
 //! The reasons for a decision, one sentence each, with ids.
 
-use super::{Plan, Step, StepStatus, half_made};
+use super::{Effect, Plan, Step, StepStatus, half_made};
 use crate::decide::{Assessment, Decision, SideVerdict, Verdict};
+use crate::diagnostics::connection::meaning_of;
 use crate::extras;
 use crate::model::{Observation, SecurityGroup, TargetHealthState};
 
@@ -38,6 +39,7 @@ pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
                 joined(assessment.sides.iter().map(|side| lack(observation, side)))
             ));
             reasons.extend(completed(observation, plan));
+            reasons.extend(left_alone(observation));
             reasons.extend(superseded(assessment, plan));
             reasons.extend(left_over(observation, plan));
         }
@@ -110,10 +112,11 @@ fn lack(observation: &Observation, side: &SideVerdict<'_>) -> String {
 }
 
 fn completed(observation: &Observation, plan: &Plan) -> Option<String> {
+    let is_of_set = |step: &&Step| matches!(step.effect, Effect::CreateSecurityGroup { .. });
     let made: Vec<&str> = plan
         .steps
         .iter()
-        .filter(|step| step.effect.creates() && step.status == StepStatus::Already)
+        .filter(|step| step.effect.creates() && step.status.is_there() && is_of_set(step))
         .map(|step| step.resource.as_str())
         .collect();
     (!made.is_empty()).then(|| {
@@ -153,6 +156,19 @@ fn superseded(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
         .collect()
 }
 
+/// The sets that look begun and are not completed.
+fn left_alone(observation: &Observation) -> Vec<String> {
+    let left = half_made::left_alone(observation).into_iter();
+    left.map(|(set, why)| {
+        let groups: Vec<&str> = set.groups.values().map(|group| group.id.as_str()).collect();
+        format!(
+            "The set that looks begun ({}) lacks rules and is left as it is: {why}. autoconnect writes the rules of a set before it associates its groups.",
+            groups.join(", ")
+        )
+    })
+    .collect()
+}
+
 fn left_over(observation: &Observation, plan: &Plan) -> Vec<String> {
     let mut groups = half_made::left_over(observation, plan);
     groups.sort_by_key(|group| (&group.name, &group.id));
@@ -180,18 +196,24 @@ pub fn health(observation: &Observation) -> Option<String> {
     if health.state == TargetHealthState::Available {
         return None;
     }
+    let look = "see the description of the target in the RDS console";
+    let meaning = match (health.reason.as_deref(), &health.state) {
+        (Some(reason), _) => match meaning_of(reason) {
+            Some((meaning, remedy)) => format!("{meaning}; {remedy}"),
+            None => format!("this version does not know that reason; {look}"),
+        },
+        (None, TargetHealthState::Registering) => {
+            "the proxy is trying to reach it for the first time; wait a few minutes, then look again".to_owned()
+        }
+        (None, TargetHealthState::Unused) => {
+            "the proxy has no endpoint that needs it; wait a few minutes if that was just changed, then look again"
+                .to_owned()
+        }
+        (None, _) => format!("AWS gives no reason; {look}"),
+    };
     let meaning = match health.reason.as_deref() {
-        Some("UNREACHABLE") => "the proxy cannot open a connection to it: its groups, ACLs or routes do not allow it",
-        Some("CONNECTION_FAILED") => "the database refused the connection: check the log of the proxy",
-        Some("AUTH_FAILURE") => {
-            "the user name and password in its secret are not accepted. This is not a network problem, and no security group fixes it: correct the secret"
-        }
-        Some("PENDING_PROXY_CAPACITY") => "the proxy is still adding capacity: wait a few minutes",
-        Some("INVALID_REPLICATION_STATE") => {
-            "the replication of the replica is broken: check the events of the database"
-        }
-        Some("PROMOTED") => "the replica was promoted and is no longer a member: register it again",
-        _ => "see the description of the target in the RDS console",
+        Some("AUTH_FAILURE") => format!("{meaning}. This is not a network problem, and no security group fixes it"),
+        _ => meaning,
     };
     let reason = health
         .reason

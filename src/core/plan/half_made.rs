@@ -2,12 +2,13 @@
 //! another function to the same database at the same time.
 //!
 //! Source: docs/design.md, "A run that died" and "Runs at the same time". Rules are written before any association. A
-//! set with missing rules and a group in use was therefore changed by someone else: it is left alone, and a new set is
-//! created.
+//! set with missing rules and a group in use, by this connection or by anything else, was therefore changed or made by someone
+//! else: it is left alone, and a new set is created.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
+use crate::model::network::Part;
 use crate::model::{Direction, GroupId, Observation, Rule, SecurityGroup, Side};
 use crate::naming::Convention;
 use crate::ownership::{self, For, Names, Way, is_being_removed, is_managed, is_removed_with};
@@ -44,13 +45,55 @@ pub(super) fn wanted_rules(observation: &Observation) -> Option<Vec<Wanted>> {
 
 /// The set that can be completed: one that is in use, then the one with the lowest number, which is the same for every run.
 pub(super) fn find<'a>(observation: &'a Observation, wanted: &[Wanted]) -> Option<HalfMade<'a>> {
-    sets(observation)
-        .filter(|set| {
-            set.rules_belong(wanted)
-                && (set.is_complete(wanted) || set.is_being_removed() || !set.is_in_use(observation))
-                && (set.function == observation.function.name || set.is_as_written(observation, wanted))
-        })
+    fitting_sets(observation, wanted)
+        .filter(|set| set.why_left(observation, wanted).is_none())
         .min_by_key(|set| (!set.is_in_use(observation), set.number))
+}
+
+/// The sets that could be completed, by what their groups show and where this connection has them.
+fn fitting_sets<'a>(observation: &'a Observation, wanted: &[Wanted]) -> impl Iterator<Item = HalfMade<'a>> {
+    sets(observation).filter(|set| {
+        set.rules_belong(wanted)
+            && (set.is_complete(wanted) || set.is_being_removed() || !set.is_in_use(observation))
+            && (set.function == observation.function.name || set.is_as_written(observation, wanted))
+    })
+}
+
+/// A set of which rules are missing: what has its groups must be known before it is completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Its groups.
+    pub groups: BTreeSet<GroupId>,
+    /// Whether a removal of this connection has left it.
+    pub is_being_removed: bool,
+}
+
+/// The sets that a run which creates groups would complete, and that lack rules.
+#[must_use]
+pub fn begun_sets(observation: &Observation) -> Vec<Begun> {
+    let Some(wanted) = wanted_rules(observation) else {
+        return Vec::new();
+    };
+    fitting_sets(observation, &wanted)
+        .filter(|set| set.lacks_rules(&wanted))
+        .map(|set| Begun {
+            groups: set.groups.values().map(|group| group.id.clone()).collect(),
+            is_being_removed: set.is_being_removed(),
+        })
+        .collect()
+}
+
+/// The sets that are left as they are because something has their groups, or because that is not known; each with why.
+pub(super) fn left_alone(observation: &Observation) -> Vec<(HalfMade<'_>, String)> {
+    let Some(wanted) = wanted_rules(observation) else {
+        return Vec::new();
+    };
+    fitting_sets(observation, &wanted)
+        .filter_map(|set| {
+            let why = set.why_left(observation, &wanted)?;
+            Some((set, why))
+        })
+        .collect()
 }
 
 /// The sets of this connection with a group that is on its resource.
@@ -95,6 +138,11 @@ fn sets(observation: &Observation) -> impl Iterator<Item = HalfMade<'_>> {
 pub(super) fn left_over<'a>(observation: &'a Observation, plan: &Plan) -> Vec<&'a SecurityGroup> {
     let sides = observation.sides();
     let names = Names::new(&observation.groups);
+    let left = left_alone(observation);
+    let is_left = |id: &GroupId| {
+        left.iter()
+            .any(|(set, _)| set.groups.values().any(|group| group.id == *id))
+    };
     let on: BTreeSet<GroupId> = sides
         .iter()
         .flat_map(|side| observation.groups_on(*side).iter().cloned().collect::<Vec<_>>())
@@ -105,6 +153,7 @@ pub(super) fn left_over<'a>(observation: &'a Observation, plan: &Plan) -> Vec<&'
         .filter(|group| sides.iter().any(|side| is_ours(group, *side, observation, &names)))
         .filter(|group| !on.contains(&group.id))
         .filter(|group| !sides.iter().any(|side| plan.existing(*side) == Some(&group.id)))
+        .filter(|group| !is_left(&group.id))
         .collect()
 }
 
@@ -227,6 +276,35 @@ impl HalfMade<'_> {
 
     fn is_complete(&self, wanted: &[Wanted]) -> bool {
         wanted.iter().all(|rule| self.has(*rule)) && self.groups.keys().all(|side| !self.has_default_egress(*side))
+    }
+
+    fn lacks_rules(&self, wanted: &[Wanted]) -> bool {
+        wanted.iter().any(|rule| !self.has(*rule))
+    }
+
+    /// Why a set that lacks rules is not completed: rules are written before any group is associated, so no run of ours has left
+    /// it to what has its groups. They would be given the way to the database.
+    fn why_left(&self, observation: &Observation, wanted: &[Wanted]) -> Option<String> {
+        if !self.lacks_rules(wanted) {
+            return None;
+        }
+        let named = |group: &SecurityGroup| format!("{} ({})", group.name, group.id);
+        let bearers = match observation.extras.bearers.as_ref()? {
+            Part::Read(bearers) => bearers,
+            Part::Unread(why) => {
+                let groups: Vec<String> = self.groups.values().map(|group| named(group)).collect();
+                return Some(format!("what {} is on could not be read ({why})", groups.join(" or ")));
+            }
+        };
+        let borne: Vec<String> = self
+            .groups
+            .values()
+            .filter_map(|group| {
+                let users: Vec<String> = bearers.get(&group.id)?.iter().map(ToString::to_string).collect();
+                (!users.is_empty()).then(|| format!("{} is on {}", named(group), users.join(" and ")))
+            })
+            .collect();
+        (!borne.is_empty()).then(|| borne.join("; "))
     }
 
     /// Whether a removal of this connection was begun: what it has left is used again.

@@ -12,7 +12,6 @@ use crate::model::{
     Secret, Side, VpcId, last_segment,
 };
 use crate::naming::created;
-use crate::ownership::is_managed;
 
 /// The most bytes that Lambda takes for an environment, as JSON.
 const MAX_ENVIRONMENT: usize = 4096;
@@ -24,7 +23,7 @@ const FREE_ADDRESSES: u32 = 10;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ExtrasUnmet {
     /// A proxy of the new proxy's name exists, and nothing shows that this program made it.
-    #[error("a proxy named {proxy} exists, and autoconnect did not create it{}", told(.differences))]
+    #[error("a proxy named {proxy} exists, and is not as autoconnect creates it{}", told(.differences))]
     ProxyNotOurs {
         /// Its name.
         proxy: String,
@@ -40,6 +39,19 @@ pub enum ExtrasUnmet {
         found: String,
         /// What was asked for.
         expected: String,
+    },
+    /// The proxy of an earlier run logs in with a secret that nothing shows to be of this program's making, and that was not
+    /// named.
+    #[error(
+        "proxy {proxy} exists, and logs in with secret {secret}: autoconnect did not create it, and it is not the managed master secret of {database}"
+    )]
+    ProxySecret {
+        /// The proxy's name.
+        proxy: String,
+        /// The secret's ARN.
+        secret: String,
+        /// Kind and identifier.
+        database: String,
     },
     /// A function of the new function's name exists, and nothing shows that this program made it.
     #[error("a function named {function} exists, and autoconnect did not create it{}", told(.differences))]
@@ -193,7 +205,7 @@ impl ExtrasUnmet {
     pub fn code(&self) -> &'static str {
         match self {
             Self::ProxyNotOurs { .. } => "proxy-name-taken",
-            Self::ProxyDiffers { .. } => "proxy-differs",
+            Self::ProxyDiffers { .. } | Self::ProxySecret { .. } => "proxy-differs",
             Self::NoRole { .. } => "function-without-role",
             Self::IamDisabled { .. } => "iam-authentication-disabled",
             Self::NoResourceId { .. } => "resource-id-unknown",
@@ -221,10 +233,18 @@ impl ExtrasUnmet {
     pub fn hint(&self) -> String {
         match self {
             Self::ProxyNotOurs { proxy, .. } => {
-                format!("use it with --proxy {}, or name another one with --proxy new:NAME", word(proxy))
+                format!(
+                    "if it is the right one, use it with --proxy {}; else create another one with --proxy new:NAME",
+                    word(proxy)
+                )
             }
             Self::ProxyDiffers { proxy, .. } => format!(
                 "omit the option to continue with it, use it with --proxy {}, or create another one with --proxy new:NAME",
+                word(proxy)
+            ),
+            Self::ProxySecret { proxy, secret, .. } => format!(
+                "if it is the right one, name it with --secret {}; else find out who changed the proxy, use it with --proxy {}, or create another one with --proxy new:NAME",
+                word(secret),
                 word(proxy)
             ),
             Self::NoRole { .. } => "give the function an execution role".to_owned(),
@@ -382,6 +402,13 @@ fn check_is_as_asked(observation: &Observation, proxy: &Proxy, new: &NewProxy) -
         }
         _ => {}
     }
+    if new.without_iam && proxy.takes_iam {
+        let found = if proxy.requires_iam { "requires" } else { "accepts" };
+        return differs(
+            format!("{found} IAM authentication of its clients"),
+            "passwords only (--iam-auth disabled)".to_owned(),
+        );
+    }
     match (&new.role, &proxy.role) {
         (Some(named), Some(role)) if named.arn != *role => differs(
             format!("has role {}", last_segment(role)),
@@ -396,10 +423,10 @@ fn is_our_proxy(observation: &Observation, proxy: &Proxy, named: Option<&Role>) 
     let region = observation.database.place().region;
     created::is_role(proxy.role.as_deref(), &created::proxy_role(region, &proxy.name))
         || named.is_some_and(|named| proxy.role.as_deref() == Some(&named.arn))
-        || proxy.groups.iter().any(|id| {
-            let group = observation.group(id);
-            group.is_some_and(|group| is_managed(&group.tags))
-        })
+        || proxy
+            .groups
+            .iter()
+            .any(|id| adopt::is_own_group(observation, id, Side::Proxy))
 }
 
 fn check_new_function(observation: &Observation) -> Result<(), ExtrasUnmet> {
@@ -453,6 +480,9 @@ pub fn check_adoption(observation: &Observation) -> Result<(), ExtrasUnmet> {
                 differences,
             })?;
         }
+        if proxy.exists {
+            check_proxy_secret(observation, proxy, &new.wish)?;
+        }
         if let Some(found) = &extras.found.proxy_role {
             of_role(found, &OwnRole::of_proxy(observation, proxy))?;
         }
@@ -487,6 +517,42 @@ pub fn check_adoption(observation: &Observation) -> Result<(), ExtrasUnmet> {
         Some((role, difference)) => Err(ExtrasUnmet::PolicyNotOurs { role, difference }),
         None => Ok(()),
     }
+}
+
+/// Checks that the proxy of an earlier run logs in with what was named, what RDS manages for the database, or what this
+/// program makes. Else its clients would be given the secret of whoever has changed the proxy.
+fn check_proxy_secret(observation: &Observation, proxy: &Proxy, wish: &CredentialsWish) -> Result<(), ExtrasUnmet> {
+    let database = &observation.database;
+    // With none it logs in by IAM; several are a difference of the proxy. What was named is compared with every run.
+    let ([secret], CredentialsWish::MasterSecret | CredentialsWish::Password) = (proxy.secrets.as_slice(), wish) else {
+        return Ok(());
+    };
+    if database.access.master_secret.as_ref() == Some(secret) {
+        return Ok(());
+    }
+    if adopt::made_secret(observation, proxy).is_none() {
+        return Err(ExtrasUnmet::ProxySecret {
+            proxy: proxy.name.clone(),
+            secret: secret.clone(),
+            database: database.to_string(),
+        });
+    }
+    let Some(found) = &observation.extras.found.proxy_secret else {
+        return Ok(());
+    };
+    let name = found.name.clone();
+    if found.is_deleted {
+        return Err(ExtrasUnmet::SecretDeleted { secret: name });
+    }
+    let own = adopt::own_tags(observation, Side::Proxy);
+    let details = found.details.as_deref();
+    let differences = details
+        .map(|details| adopt::of_secret(details, &own))
+        .unwrap_or_default();
+    not_ours(differences, |differences| ExtrasUnmet::SecretNotOurs {
+        secret: name,
+        differences,
+    })
 }
 
 fn not_ours(differences: Vec<String>, unmet: impl FnOnce(Vec<String>) -> ExtrasUnmet) -> Result<(), ExtrasUnmet> {

@@ -242,6 +242,8 @@ pub enum Unmet {
         groups: Vec<String>,
         /// The one that the connection no longer needs.
         could_go: Option<String>,
+        /// One that has the name of a group for connections, and no rules.
+        without_rules: Option<String>,
     },
 }
 
@@ -332,7 +334,16 @@ impl Unmet {
             Self::LastUpdateFailed { function, .. } => {
                 format!("fix what AWS reports, update function {function} again, then run again")
             }
-            Self::ProxyNotAvailable { .. } => "run again once it is available".to_owned(),
+            Self::ProxyNotAvailable { status, .. } => match status.as_str() {
+                "deleting" => "once it is deleted, name another proxy, or create one with --proxy new".to_owned(),
+                "incompatible-network" => {
+                    "fix its network (RDS tells what is wrong among its events), then run again: waiting does not help".to_owned()
+                }
+                "insufficient-resource-limits" => {
+                    "make room for it (RDS tells which limit is reached among its events), then run again: waiting does not help".to_owned()
+                }
+                _ => "find out why, then run again once it is available: waiting may not help".to_owned(),
+            },
             Self::FunctionNotActive { .. } => "fix the function, then run again".to_owned(),
             Self::Extras(unmet) => unmet.hint(),
             Self::Attach(unmet) => unmet.hint(),
@@ -356,6 +367,11 @@ impl Unmet {
                 could_go: Some(group), ..
             } => format!(
                 "{group} belongs to this connection and would be replaced: if nothing else needs it, disassociate it, then run again"
+            ),
+            Self::TooManyGroups {
+                without_rules: Some(group), ..
+            } => format!(
+                "{group} has the name of a group for connections and no rules: if no rule elsewhere names it and nothing else needs it, disassociate it, then run again"
             ),
             Self::TooManyGroups { resource, most, .. } if resource.starts_with("function ") || *most >= MOST_GROUPS => {
                 "disassociate a group that is not needed, or merge two of them, then run again".to_owned()

@@ -51,6 +51,7 @@ pub(super) async fn read(
         attach: None,
         vpc: Part::default(),
         tags,
+        bearers: None,
     })
 }
 
@@ -105,7 +106,7 @@ async fn standing(
     };
     let proxy_role = async {
         match made {
-            Some((wish, proxy)) if wish.role.is_none() && is_given_something(target, proxy) => {
+            Some((wish, proxy)) if wish.role.is_none() && !proxy.exists => {
                 found_role(cloud, &created::proxy_role(region, &proxy.name)).await
             }
             _ => Ok(None),
@@ -137,14 +138,10 @@ async fn standing(
         proxy_role: proxy_role?,
         function_role: function_role?,
         proxy_tags: proxy_tags?,
+        proxy_pool: None,
+        proxy_secret: None,
         function_tags: function_tags?,
     })
-}
-
-/// Whether the role of a proxy of ours is given to it, or given a further policy. Else it does not matter any more what it
-/// may do: the proxy has it.
-pub(super) fn is_given_something(target: &Target, proxy: &Proxy) -> bool {
-    !proxy.exists || (target.iam_required && proxy.is_iam_only())
 }
 
 /// A role with everything that it may do. One that is not found by each of the calls may be too new to be seen, and
@@ -260,6 +257,7 @@ async fn new_proxy(
         credentials: credentials?,
         role: role?,
         wish: wish.credentials.clone(),
+        without_iam: wish.without_iam,
     }))
 }
 
@@ -357,7 +355,11 @@ async fn secret(cloud: &dyn Cloud, id: &str, reads_key: bool) -> Result<Option<S
     }
 }
 
-async fn with_key(cloud: &dyn Cloud, secret: SecretDescription, reads_key: bool) -> Result<Secret, ObserveError> {
+pub(super) async fn with_key(
+    cloud: &dyn Cloud,
+    secret: SecretDescription,
+    reads_key: bool,
+) -> Result<Secret, ObserveError> {
     let SecretDescription {
         arn,
         name,

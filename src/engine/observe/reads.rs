@@ -3,10 +3,10 @@
 //! What a run reads at its end is included, also of what it creates. Others can change which policies a role has
 //! between two reads, so any policy may be read.
 
-use super::extras::is_given_something;
 use super::network::{READS as NETWORK, READS_BETWEEN};
 use super::role::ROLE_READS;
-use super::{ProxyWish, Target};
+use super::{BEARER_READS, ProxyWish, Target};
+use crate::adopt::{is_taking_over_proxy, made_secret};
 use crate::interfaces::change_of;
 use crate::model::network::{Network, Part, PublicAccess, RouteTarget};
 use crate::model::{
@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::naming::created;
 use crate::operation::Operation;
-use crate::plan::{Effect, NetworkEffect, Plan};
+use crate::plan::{Effect, NetworkEffect, Plan, Step, StepStatus};
 use crate::policy::{Permissions, literal, new_secret, of_any, proxy_arn};
 
 /// The permissions that the reads of a run take, collected part by part.
@@ -286,9 +286,20 @@ impl<'a> Reads<'a> {
             && !wish.only_looks
         {
             reads = reads.of(Operation::ListTagsForResource, [proxy_arn(place, Some(proxy))]);
-            // At the end a new proxy is one that exists.
-            if wish.role.is_none() && is_given_something(target, proxy) {
-                reads = reads.role_of_ours(&place.role(&created::proxy_role(place.region, &proxy.name)));
+            // What was begun is compared by the run that goes on with it.
+            if !proxy.exists || is_taking_over_proxy(observation) {
+                let targets = [proxy_arn(place, Some(proxy)), place.arn("rds", "target-group:*")];
+                reads = reads.of(Operation::DescribeDbProxyTargetGroups, targets);
+                if wish.role.is_none() {
+                    reads = reads.role_of_ours(&place.role(&created::proxy_role(place.region, &proxy.name)));
+                }
+            }
+            if is_taking_over_proxy(observation)
+                && let Some(secret) = made_secret(observation, proxy)
+            {
+                reads = reads
+                    .of(Operation::DescribeSecret, [literal(secret)])
+                    .of(Operation::GetResourcePolicy, [literal(secret)]);
             }
             if let Some(
                 Credentials::NewSecret { name }
@@ -307,6 +318,19 @@ impl<'a> Reads<'a> {
             }
         }
         reads
+    }
+
+    /// What has the groups of a set, before a run that goes on with one that died completes it.
+    #[must_use]
+    pub fn bearers_of(self, plan: &Plan) -> Self {
+        let is_of_set = |step: &Step| matches!(step.effect, Effect::CreateSecurityGroup { side: Some(_), .. });
+        // A set that is in use is changed by `--repair`, and never completed as one that was begun.
+        let mut of_set = plan.steps.iter().filter(|step| is_of_set(step)).peekable();
+        if of_set.peek().is_some() && of_set.all(|step| step.status != StepStatus::Already) {
+            self.any(BEARER_READS)
+        } else {
+            self
+        }
     }
 
     /// A role of a name of ours, with everything that it may do.

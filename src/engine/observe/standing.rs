@@ -197,6 +197,7 @@ fn as_it_may_stand(target: &Target, wish: RemovalWish) -> Target {
             name: Some(name.clone()),
             credentials: CredentialsWish::Iam,
             role: None,
+            without_iam: false,
             only_looks: true,
         }),
         other => other.clone(),

@@ -104,6 +104,8 @@ pub struct NewProxyWish {
     pub credentials: CredentialsWish,
     /// The role that RDS assumes for it, by its ARN; else one is made.
     pub role: Option<String>,
+    /// Its clients are to use passwords, not IAM: `--iam-auth disabled`.
+    pub without_iam: bool,
     /// Nothing is to be made: the proxy may be gone, and is only looked for.
     pub only_looks: bool,
 }

@@ -6,7 +6,7 @@ use crate::cloud::Cloud;
 use crate::decide::{Assessment, Decision, decide};
 use crate::diagnostics::connection::{Scene, Surroundings, diagnose_connection, is_open, outlook};
 use crate::model::{DatabaseKind, Direction, GroupId, Observation, Origin, Side};
-use crate::observe::{ObserveError, Reads, Target, observe, observe_around, observe_tagged};
+use crate::observe::{ObserveError, Reads, Target, add_what_is_taken_over, observe, observe_around, observe_tagged};
 use crate::owner::{Owned, owners, refusals};
 use crate::plan::{Basis, Ground, Plan, Request, Step, do_again, plan, put_back, reasons, take_back};
 use crate::policy::{PolicyDocument, operator};
@@ -51,16 +51,18 @@ impl Goal for Connect<'_> {
     async fn observe(&self, cloud: &dyn Cloud, look: Look) -> Result<Situation, ObserveError> {
         if self.options.diagnose && look == Look::Draft {
             let around = observe_around(cloud, self.target, self.options.reads_role, self.reads_tags());
-            let (observation, surroundings) = Box::pin(around).await?;
+            let (mut observation, surroundings) = Box::pin(around).await?;
+            add_what_is_taken_over(cloud, self.target, &mut observation).await?;
             return Ok(Situation {
                 observation,
                 surroundings: Some(surroundings),
             });
         }
-        let observation = match look {
+        let mut observation = match look {
             Look::Draft if self.reads_tags() => observe_tagged(cloud, self.target).await?,
             Look::Draft | Look::Verify => observe(cloud, self.target).await?,
         };
+        add_what_is_taken_over(cloud, self.target, &mut observation).await?;
         Ok(Situation {
             observation,
             surroundings: None,
@@ -180,7 +182,8 @@ impl Goal for Connect<'_> {
         let mut reads = Reads::at(database.place())
             .connection(self.target, observation)
             .tags_of(function, observation.proxy.as_ref())
-            .interfaces_of(function, plan);
+            .interfaces_of(function, plan)
+            .bearers_of(plan);
         if let Some(surroundings) = surroundings {
             reads = reads.path(observation, &surroundings.network);
         }

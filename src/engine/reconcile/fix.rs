@@ -9,7 +9,7 @@ use crate::diagnostics::connection::Scene;
 use crate::fix::{Fixing, Scope, Seen, fix};
 use crate::made::warnings_of;
 use crate::model::{Origin, Side, VpcId};
-use crate::observe::{ObserveError, Reads, Target, observe, through};
+use crate::observe::{ObserveError, Reads, Target, add_what_is_taken_over, observe, through};
 use crate::operation::Operation;
 use crate::ownership::For;
 use crate::plan::{Basis, Effect, Ground, May, Plan, Request};
@@ -85,7 +85,9 @@ impl Goal for Fix {
             observation: None,
         };
         if vpcs.len() == 1 {
-            seen.observation = Some(Box::pin(observe(cloud, &self.target)).await?);
+            let mut observation = Box::pin(observe(cloud, &self.target)).await?;
+            add_what_is_taken_over(cloud, &self.target, &mut observation).await?;
+            seen.observation = Some(observation);
             return Ok(seen);
         }
         for vpc in &vpcs {
@@ -199,7 +201,7 @@ impl Goal for Fix {
             reads = reads.role(&role.arn).secrets(&role.secrets);
         }
         if let Some(observation) = &seen.observation {
-            reads = reads.connection(&self.target, observation);
+            reads = reads.connection(&self.target, observation).bearers_of(plan);
         }
         let subject = Subject {
             place,

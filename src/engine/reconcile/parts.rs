@@ -71,6 +71,7 @@ fn has_room(resource: String, groups: &GroupList, most: usize) -> Result<(), Run
         most,
         groups: groups.iter().map(ToString::to_string).collect(),
         could_go: None,
+        without_rules: None,
     }))
 }
 

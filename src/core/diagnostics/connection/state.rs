@@ -277,35 +277,43 @@ fn of_endpoint(endpoint: &ProxyEndpoint, findings: &mut Vec<Finding>, evidence: 
     }
 }
 
-/// What a reason means, and what to do (RDS API reference, `TargetHealth`).
+/// What a reason means, and what to do.
 fn meaning(reason: Option<&str>, proxy: &str) -> (&'static str, Option<String>) {
-    let (meaning, remedy) = match reason {
-        Some("UNREACHABLE") => (
+    match reason.map(meaning_of) {
+        Some(Some((meaning, remedy))) => (meaning, Some(remedy.to_owned())),
+        Some(None) => ("this version does not know that reason", None),
+        None => {
+            let look = format!("aws rds describe-db-proxy-targets --db-proxy-name {}", word(proxy));
+            ("AWS gives no reason", Some(look))
+        }
+    }
+}
+
+/// What a reason of `TargetHealth` means, and what to do (RDS API reference). The only table of them.
+#[must_use]
+pub fn meaning_of(reason: &str) -> Option<(&'static str, &'static str)> {
+    Some(match reason {
+        "UNREACHABLE" => (
             "it gets no response: a security group rule, a route or a network ACL entry is missing, or the database is down",
-            "see the other checks between proxy and database",
+            "see the checks between proxy and database",
         ),
-        Some("CONNECTION_FAILED") => (
+        "CONNECTION_FAILED" => (
             "the database refuses its connections",
             "check whether the database has reached its connection limit, or requires another TLS version",
         ),
-        Some("AUTH_FAILURE") => (
+        "AUTH_FAILURE" => (
             "the database does not accept the user and password of its secret, or the secret cannot be read",
             "check the secret's user and password, and that the proxy's role may read it and decrypt it with its key",
         ),
-        Some("PENDING_PROXY_CAPACITY") => ("the proxy is adding capacity", "wait a few minutes, then check again"),
-        Some("INVALID_REPLICATION_STATE") => (
+        "PENDING_PROXY_CAPACITY" => ("the proxy is adding capacity", "wait a few minutes, then check again"),
+        "INVALID_REPLICATION_STATE" => (
             "the proxy cannot use the database in its replication state",
             "check the replication of the database",
         ),
-        Some("PROMOTED") => (
+        "PROMOTED" => (
             "the database was promoted, and is no longer a member of what the proxy tracks",
             "register it with the proxy again, or name the database that the proxy serves",
         ),
-        Some(_) => return ("this version does not know that reason", None),
-        None => {
-            let look = format!("aws rds describe-db-proxy-targets --db-proxy-name {}", word(proxy));
-            return ("AWS gives no reason", Some(look));
-        }
-    };
-    (meaning, Some(remedy.to_owned()))
+        _ => return None,
+    })
 }
