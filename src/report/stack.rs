@@ -11,7 +11,7 @@ pub use build::template;
 pub use cdk::cdk;
 pub use cloudformation::{cloudformation, resources_to_import};
 
-use crate::model::Side;
+use crate::model::{Origin, Side};
 
 /// A value in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +146,8 @@ pub enum OwnersGroup {
 /// A template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
+    /// The account and Region that it was made from.
+    pub origin: Origin,
     /// What it is.
     pub description: String,
     /// What its reader should know, a sentence each.

@@ -85,6 +85,7 @@ impl<'e> Builder<'e> {
     fn new(export: &'e Export) -> Self {
         let mut labels = Labels::default();
         let mut template = Template {
+            origin: export.origin.clone(),
             description: "Connections of Lambda functions to databases, exported by autoconnect".to_owned(),
             ..Template::default()
         };

@@ -56,7 +56,10 @@ pub fn resources_to_import(template: &Template) -> String {
 
 /// What stands above the template.
 pub(super) fn comments(template: &Template) -> Vec<String> {
-    let mut lines = vec![format!("{}.", template.description)];
+    let mut lines = vec![
+        format!("{}. Written by `autoconnect export`.", template.origin.heading()),
+        format!("{}.", template.description),
+    ];
     for note in &template.notes {
         lines.push(String::new());
         lines.push(note.clone());
