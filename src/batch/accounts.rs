@@ -39,7 +39,7 @@ impl AccountSource {
     /// The Region of connections that name none, if it is known. No request is sent.
     pub async fn region(&self) -> Option<String> {
         match &self.offline {
-            Some(path) => OfflineAccount::open(path).ok().map(|account| account.place().1),
+            Some(path) => OfflineAccount::region_of(path),
             None => self.region_of_aws().await,
         }
     }

@@ -160,6 +160,19 @@ impl OfflineAccount {
         }
     }
 
+    /// The Region of an account file, without the rest of it; none if it cannot be read.
+    #[must_use]
+    pub fn region_of(path: &Path) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Home {
+            region: String,
+        }
+        let content = files::read(path, LARGEST_ACCOUNT).ok()?;
+        let home: Home = serde_json::from_slice(&content).ok()?;
+        Some(home.region)
+    }
+
     /// The account as it is now.
     #[must_use]
     pub fn document(&self) -> AccountDocument {
