@@ -127,7 +127,7 @@ async fn a_run_that_failed_half_way_is_completed() {
     assert_eq!(
         statuses(&document),
         [
-            "already", "already", "already", "already", "already", "done", "done", "done"
+            "adopt", "adopt", "already", "already", "already", "done", "done", "done"
         ]
     );
     assert_eq!(world.groups_named("*lambda*").await.len(), 2, "one set, not two");

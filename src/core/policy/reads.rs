@@ -30,6 +30,13 @@ pub fn of_any(read: Operation, place: Place<'_>) -> Vec<String> {
             vec![rds("db-proxy:*"), rds("target-group:*")]
         }
         Operation::DescribeDbProxyEndpoints => vec![rds("db-proxy:*"), rds("db-proxy-endpoint:*")],
+        Operation::GetManagedPrefixListEntries => {
+            let of_aws = Place {
+                account: "aws",
+                ..place
+            };
+            [place, of_aws].map(|place| place.arn("ec2", "prefix-list/*")).into()
+        }
         Operation::DescribeSecret => vec![place.arn("secretsmanager", "secret:*")],
         // Functions may have roles of any name.
         Operation::GetRole

@@ -19,6 +19,7 @@ const READS: &[Operation] = &[
     Operation::DescribeDhcpOptions,
     Operation::DescribeRouteTables,
     Operation::DescribeNetworkAcls,
+    Operation::DescribeNetworkInterfaces,
     Operation::GetManagedPrefixListEntries,
     Operation::GetServiceQuota,
     Operation::GetRole,
@@ -31,7 +32,6 @@ const READS: &[Operation] = &[
 
 /// Who else uses a group that is about to be removed.
 const USERS: &[Operation] = &[
-    Operation::DescribeNetworkInterfaces,
     Operation::DescribeSecurityGroupReferences,
     Operation::DescribeLaunchTemplateVersions,
     Operation::ListEventSourceMappings,
@@ -75,13 +75,6 @@ fn resources(read: Operation, place: Place<'_>) -> Vec<String> {
         Operation::GetFunctionConfiguration | Operation::ListAliases => lambda("function:*"),
         Operation::ListNetworkConnectorVersions | Operation::GetNetworkConnector => lambda("network-connector:*"),
         Operation::DescribeVpcAttribute => vec![place.arn("ec2", "vpc/*")],
-        Operation::GetManagedPrefixListEntries => {
-            let of_aws = Place {
-                account: "aws",
-                ..place
-            };
-            [place, of_aws].map(|place| place.arn("ec2", "prefix-list/*")).into()
-        }
         Operation::GetRole | Operation::ListAttachedRolePolicies => vec![place.role("*")],
         Operation::GetPolicy | Operation::GetPolicyVersion => {
             let Place { partition, account, .. } = place;
