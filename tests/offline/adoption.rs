@@ -7,11 +7,13 @@ use autoconnect::account::{
 };
 use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::model::{CredentialsWish, EnvironmentWish, NewFunction};
-use autoconnect::observe::{NewProxyWish, ProxyWish, Target};
+use autoconnect::observe::{BEARER_READS, NewProxyWish, ProxyWish, Target};
 use autoconnect::plan::StepStatus;
 use autoconnect::reconcile::Ending;
 use serde_json::{Value, json};
 
+use crate::denied::Denied;
+use crate::interposed::Interposed;
 use crate::support::*;
 
 const PROXY_ROLE: &str = "autoconnect-eu-central-1-proxy-autoconnect-orders";
@@ -635,6 +637,29 @@ async fn a_set_without_rules_that_something_has_is_not_completed() {
     let created = steps.filter(|step| step.effect.operation() == Operation::CreateSecurityGroup);
     assert!(created.into_iter().all(|step| step.status == StepStatus::Adopt));
     assert_eq!(account.document().security_groups.len(), document.security_groups.len());
+}
+
+/// Without the permission to read what has its groups, no second set is made: the next run completes it.
+#[tokio::test(start_paused = true)]
+async fn a_set_without_rules_waits_for_the_permission_to_read_what_has_it() {
+    let target = instance("inventory", "stock-sync");
+    let (document, _) = begun().await;
+    for operation in BEARER_READS {
+        let account = account_with(&document);
+        let cloud = Interposed {
+            account: &account,
+            hook: Denied(operation),
+        };
+        let failure = setup(&cloud, &target).await.unwrap_err();
+        assert!(failure.to_string().contains(operation.iam_action()), "{failure}");
+        assert_eq!(account.calls().write, 0, "{operation}");
+        assert_eq!(
+            setup(&account, &target).await.unwrap().ending,
+            Ending::Reached,
+            "{operation}"
+        );
+        assert_eq!(account.document().security_groups.len(), document.security_groups.len());
+    }
 }
 
 /// Another run can write the rules and put its groups into use between two of our reads: then the set is shared.

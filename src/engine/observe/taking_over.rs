@@ -28,7 +28,8 @@ pub const BEARER_READS: [Operation; 3] = [
 ///
 /// # Errors
 ///
-/// A call fails. What may not be read of who has groups is noted instead.
+/// A call fails: without the permission, too, since a second set would not be made for want of it. What an emulator does not
+/// offer is noted instead.
 pub async fn add_what_is_taken_over(
     cloud: &dyn Cloud,
     target: &Target,
@@ -126,10 +127,10 @@ async fn bearers(cloud: &dyn Cloud, observation: &Observation, sets: &[Begun]) -
     })
 }
 
-/// What was read; nothing, and why, where it may not be read.
+/// What was read; nothing, and why, where it is not to be had.
 fn known<T: Default>(answer: Answer<T>, unread: &mut Vec<String>) -> Answer<T> {
     match answer {
-        Err(error) if is_refused(&error) => {
+        Err(error) if is_unavailable(&error) => {
             unread.push(error.to_string());
             Ok(T::default())
         }
@@ -137,10 +138,10 @@ fn known<T: Default>(answer: Answer<T>, unread: &mut Vec<String>) -> Answer<T> {
     }
 }
 
-fn is_refused(error: &CloudError) -> bool {
+fn is_unavailable(error: &CloudError) -> bool {
     matches!(
         error.fault,
-        Fault::AccessDenied { .. } | Fault::Rejected { .. } | Fault::NotOffered(_) | Fault::Malformed(_)
+        Fault::Rejected { .. } | Fault::NotOffered(_) | Fault::Malformed(_)
     )
 }
 
