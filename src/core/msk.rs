@@ -19,9 +19,10 @@ pub use headline::headline;
 pub use ways::services;
 
 pub use crate::diagnostics::internet::Answer;
+use crate::diagnostics::internet::way::{Exit, way_out};
 use crate::diagnostics::{Check, Finding, verdict};
 use crate::endpoint::Asker;
-use crate::model::network::{Destination, Network, Part, RouteTarget};
+use crate::model::network::{Network, Part};
 use crate::model::{
     Authentication, EventSourceMapping, Function, MappingMode, MskCluster, MskPlacement, NeededSecret, Place, SubnetId,
     VpcId,
@@ -191,16 +192,15 @@ pub fn not_checked(what: &str) -> Answer {
     }
 }
 
-/// Whether a subnet is public: its route table leads to an internet gateway.
+/// Whether a subnet is public: its default route leads to an internet gateway.
 ///
 /// # Errors
 ///
-/// Its route table could not be read.
+/// Its route table could not be read, or it is not known whether the route counts.
 pub fn is_public(paths: &Paths<'_>, subnet: &SubnetId) -> Result<bool, Gap> {
-    let table = paths.route_table(subnet)?;
-    Ok(table.routes.iter().any(|route| {
-        let is_default =
-            matches!(&route.destination, Destination::Cidr(range) if range.prefix_len() == 0 && range.addr().is_ipv4());
-        is_default && matches!(route.target, RouteTarget::InternetGateway(_))
-    }))
+    match way_out(paths, subnet, false)?.exit {
+        Exit::InternetGateway(_) => Ok(true),
+        Exit::Doubtful(_, why) => Err(why),
+        _ => Ok(false),
+    }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use autoconnect::diagnostics::Status;
 use autoconnect::model::network::*;
 use autoconnect::model::*;
-use autoconnect::msk::{Answer, MskScene, check};
+use autoconnect::msk::{Answer, MskScene, check, is_public};
 use autoconnect::policy::{PolicyDocument, RolePolicies, Statement, execution_role, for_mapping, read_secret};
+use autoconnect::reachability::Paths;
 
 const CLUSTER: &str = "arn:aws:kafka:eu-central-1:123456789012:cluster/orders/1f2e-1";
 const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_o-AbCdEf";
@@ -221,6 +222,26 @@ fn lead(scene: &mut MskScene, target: impl Fn(&str) -> RouteTarget) {
 
 fn make_public(scene: &mut MskScene) {
     lead(scene, |_| RouteTarget::InternetGateway("igw-1".into()));
+}
+
+#[test]
+fn a_subnet_is_public_by_its_default_route() {
+    let gateway = || RouteTarget::InternetGateway("igw-1".into());
+    let table = [
+        (gateway(), RouteState::Active, Some(true)),
+        (gateway(), RouteState::Blackhole, Some(false)),
+        (gateway(), RouteState::Other("resting".to_owned()), None),
+        (RouteTarget::Nat("nat-1".into()), RouteState::Active, Some(false)),
+    ];
+    for (target, state, expected) in table {
+        let mut scene = scene();
+        lead(&mut scene, |_| target.clone());
+        for table in read(&mut scene.network.route_tables) {
+            table.routes[0].state = state.clone();
+        }
+        let found = is_public(&Paths::new(&scene.network), &broker_subnet(ZONES[0]));
+        assert_eq!(found.ok(), expected, "{target} {state:?}");
+    }
 }
 
 fn nat(zone: &str) -> NatGateway {
