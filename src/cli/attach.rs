@@ -1,7 +1,5 @@
 //! `autoconnect attach` and `autoconnect detach`: attaches a function to a VPC, and detaches it.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 
 use super::Ending;
@@ -12,6 +10,7 @@ use crate::cloud::Cloud;
 use crate::interrupt::Interrupt;
 use crate::model::{DatabaseKind, SubnetId};
 use crate::observe::Location;
+use crate::reachability::leg::distinct;
 use crate::reconcile;
 use crate::report::RunDocument;
 
@@ -89,10 +88,8 @@ impl Attach {
                 (Some(id), _) => like(None, id),
                 (None, Some(id)) => like(Some(DatabaseKind::Instance), id),
                 (None, None) => {
-                    let mut subnets: Vec<SubnetId> = self.subnets.iter().map(|id| id.as_str().into()).collect();
-                    let mut seen = BTreeSet::new();
-                    subnets.retain(|id| seen.insert(id.clone()));
-                    Location::Subnets(subnets)
+                    let subnets: Vec<SubnetId> = self.subnets.iter().map(|id| id.as_str().into()).collect();
+                    Location::Subnets(distinct(&subnets).into_iter().cloned().collect())
                 }
             },
             groups: self.groups.iter().map(|id| id.as_str().into()).collect(),

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::cli::command;
 
-    /// Which option names a file is told by what stands for its value in the help.
+    /// The options whose value is called `FILE`, `DIR` or `PLAN` in the help.
     fn files_of(command: &clap::Command, found: &mut Vec<String>) {
         let is_file = |argument: &&clap::Arg| {
             let names = argument.get_value_names().unwrap_or_default();

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::{Decision, decide};
 use crate::model::{
-    ConnectionPool, EngineFamily, FoundRole, Function, GroupId, Observation, Place, Proxy, Secret, SecretDetails, Side,
-    SubnetId, last_segment,
+    ConnectionPool, EngineFamily, FoundRole, Function, GroupId, IDLE_TIMEOUT, Observation, Place, Proxy, Secret,
+    SecretDetails, Side, SubnetId, last_segment,
 };
 use crate::naming::created;
 use crate::ownership::{self, For, Names, OwnConnection, OwnTags, Way};
@@ -380,8 +380,6 @@ pub fn of_proxy(observation: &Observation, proxy: &Proxy, named: Option<&str>) -
 /// What this program leaves to RDS in how a proxy treats its clients (RDS API reference, `CreateDBProxy`). What AWS does not
 /// report is no difference.
 fn of_further_settings(proxy: &Proxy) -> Vec<String> {
-    /// Seconds.
-    const IDLE_TIMEOUT: u32 = 1800;
     let settings = &proxy.settings;
     let other = |what: &str, found: Option<&str>, usual: &[&str]| {
         let found = found.filter(|found| !usual.contains(found))?;

@@ -142,7 +142,7 @@ impl<'a> Assessment<'a> {
             let is_of_this = |found: &&GroupVerdict<'a>| {
                 let group = found.group;
                 let tied = |other: &&GroupVerdict<'a>| group.names(&other.group.id) || other.group.names(&group.id);
-                others.iter().any(tied) || self.is_own(group, side, &names) && !self.leads_elsewhere(group)
+                others.iter().any(tied) || self.is_own(group, side, &names) && !self.leads_elsewhere(group, &names)
             };
             on(side).into_iter().filter(is_of_this).collect()
         };
@@ -164,8 +164,9 @@ impl<'a> Assessment<'a> {
     /// A group of [`Assessment::superseded`] that nothing but this connection goes by, as far as its rules show.
     #[must_use]
     pub fn could_go(&self, side: Side) -> Option<&SecurityGroup> {
-        let old = self.superseded(side).into_iter().map(|found| found.group);
-        old.into_iter().find(|group| !self.leads_elsewhere(group))
+        let names = Names::new(&self.observation.groups);
+        let mut old = self.superseded(side).into_iter().map(|found| found.group);
+        old.find(|group| !self.leads_elsewhere(group, &names))
     }
 
     /// An associated group of a side that has the name of one for connections, has no rules, and is named by none that were read.
@@ -187,14 +188,13 @@ impl<'a> Assessment<'a> {
     }
 
     /// Whether a rule of a group names a group that is neither on this connection nor made for it.
-    fn leads_elsewhere(&self, group: &SecurityGroup) -> bool {
-        let names = Names::new(&self.observation.groups);
+    fn leads_elsewhere(&self, group: &SecurityGroup, names: &Names<'_>) -> bool {
         let is_of_this = |id: &GroupId| {
             let mut sides = self.observation.sides().iter();
             sides.any(|side| {
                 let found = || self.observation.group(id);
                 self.observation.groups_on(*side).contains(id)
-                    || found().is_some_and(|group| self.is_own(group, *side, &names))
+                    || found().is_some_and(|group| self.is_own(group, *side, names))
             })
         };
         let rules = group.ingress.iter().chain(&group.egress);

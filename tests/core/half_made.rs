@@ -51,7 +51,7 @@ fn every_prefix_of_a_run_is_completed() {
         let mut already = plan.steps.iter().map(|step| step.status.is_there());
         assert!(already.by_ref().take(done).all(|already| already), "after {done} steps");
         assert!(already.all(|already| !already), "after {done} steps");
-        // The groups are taken over, and what was done in them is so already.
+        // The groups are adopted; their rules are there already.
         for step in plan.steps.iter().filter(|step| step.status.is_there()) {
             assert_eq!(
                 step.status == StepStatus::Adopt,

@@ -107,7 +107,7 @@ fn nobody_is_told_to_cut_a_connection_because_of_a_tag() {
         let told = reasons(&assessment, &plan(&assessment, &Request::default())).join(" ");
         assert!(!told.contains("replaces it"), "{of:?}: {told}");
     }
-    // Tied to the function, but with another rule for somebody else: it remains, and is named, but nobody is told to take it off.
+    // One rule names the function's group, another a group of somebody else: the report names it, and no error advises to remove it.
     let mut observation = full(vec![tcp(PORT, "sg-d"), tcp(PORT, "sg-other")], &[]);
     observation.groups.push(group("sg-d", "rds-lambda-2", vec![], vec![]));
     associate(&mut observation, Side::Database, "sg-d");

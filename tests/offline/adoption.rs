@@ -393,8 +393,8 @@ async fn a_proxy_that_differs_in_anything_is_refused() {
     assert_eq!(statuses(&document).await, [adopted, registered, attached]);
 }
 
-/// What a proxy that is taken over brings with it: its role and its secret, whatever the proxy itself shows. A run that has
-/// nothing to write takes nothing over, and reads none of it.
+/// The role and the secret of a proxy are compared before the proxy is adopted. A run that has nothing to write adopts nothing,
+/// and reads neither.
 #[tokio::test]
 async fn what_the_proxy_of_an_earlier_run_uses_is_compared_too() {
     type Change = fn(&mut AccountDocument);

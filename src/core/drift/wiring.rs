@@ -228,7 +228,7 @@ fn passing(
     let mut causes = Vec::new();
     let mut is_tried = false;
     if let (Side::Proxy, Some(proxy)) = (from, &observation.proxy) {
-        // What the proxy has tried is not blocked, whatever groups, network ACLs and routes seem to say.
+        // The health of the target is measured: groups, network ACLs and routes that seem to block it are not the last word.
         is_tried = proxy.reaches(&observation.database);
         causes.extend(target(observation).map(|finding| finding.message));
         if !proxy.has_target(&observation.database) {

@@ -93,8 +93,8 @@ pub enum Reach {
     Unknown,
 }
 
-/// How much of a caller's requests to a service the policy of the service's endpoint lets through, whatever they are. The
-/// service is named as in endpoints.
+/// How many of a caller's requests an endpoint's policy allows: all, some or none. `service` is the endpoint's service, such as
+/// `kinesis-streams`.
 #[must_use]
 pub fn reach_through_endpoint(policy: &PolicyDocument, caller: Caller<'_>, service: &str) -> Reach {
     let is_named = |statement: &Statement| {

@@ -357,8 +357,8 @@ fn a_default_outbound_rule_is_no_rule_of_the_template() {
     assert_eq!(checkout(&all).effect, Effect::None, "{all:#?}");
 }
 
-/// What can have any resource in it makes everything unknown; what runs code of its own is told, and doubtful where it names
-/// what a path depends on.
+/// Modules can contain any resource: every connection is unknown. Custom resources are listed as not understood, and make those
+/// connections unknown whose groups, subnets or VPC they name.
 #[test]
 fn resources_that_are_not_judged() {
     let anything = Some(Effect::Unknown);

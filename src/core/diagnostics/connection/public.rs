@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::Scene;
 use crate::diagnostics::Finding;
-use crate::diagnostics::internet::way::public_part;
+use crate::diagnostics::internet::way::{is_default, public_part};
 use crate::escape::word;
 use crate::model::network::public_access::{Block as AtGateway, Through};
 use crate::model::network::{RouteTable, RouteTarget};
@@ -143,7 +143,7 @@ fn not_answered(
                     _ => false,
                 };
                 // Beside the default route, what is led elsewhere are addresses of others, not of Lambda.
-                if is_led && route.destination.to_string() == "0.0.0.0/0" {
+                if is_led && is_default(route, false) {
                     return Ok(None);
                 }
                 led |= is_led;

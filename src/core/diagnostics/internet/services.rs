@@ -64,11 +64,7 @@ pub(crate) fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Find
         Ok(None) => return Vec::new(),
         Err(unread) => return vec![unread],
     };
-    let region = format!(".{}.", traveller.region);
-    let service = endpoint
-        .service
-        .split_once(&region)
-        .map_or(&*endpoint.service, |(_, name)| name);
+    let service = short_name(&endpoint.service, traveller.region);
     match reach_through_endpoint(&policy, Caller::Role(role), service) {
         Reach::All => Vec::new(),
         Reach::Nothing => vec![
@@ -190,14 +186,18 @@ const WELL_KNOWN: [&str; 44] = [
     "xray",
 ];
 
+/// `s3` of `com.amazonaws.REGION.s3`.
+fn short_name<'s>(service: &'s str, region: &str) -> &'s str {
+    let region = format!(".{region}.");
+    service.split_once(&region).map_or(service, |(_, short)| short)
+}
+
 /// Where the Region's names could not be read, one that not every Region has may be mistyped.
 fn doubt(paths: &Paths<'_>, region: &str, service: &str) -> Option<Finding> {
     let Some(Part::Unread(why)) = &paths.network().services else {
         return None;
     };
-    let short = service
-        .split_once(&format!(".{region}."))
-        .map_or(service, |(_, short)| short);
+    let short = short_name(service, region);
     if WELL_KNOWN.contains(&short) {
         return None;
     }

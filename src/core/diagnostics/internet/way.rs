@@ -66,7 +66,8 @@ pub fn public_part(mut region: Region) -> Region {
     region
 }
 
-fn is_default(route: &Route, v6: bool) -> bool {
+/// Whether a route is the default route, for IPv4 or IPv6.
+pub(crate) fn is_default(route: &Route, v6: bool) -> bool {
     let Destination::Cidr(cidr) = route.destination else {
         return false;
     };
