@@ -76,13 +76,11 @@ pub struct Ran {
 
 impl Ran {
     /// Whether something is to be written.
-    #[must_use]
     pub fn is_pending(&self) -> bool {
         !self.draft.plan.is_empty()
     }
 
     /// Whether a run has something to do: to write, or to wait for what an earlier one has written.
-    #[must_use]
     pub fn is_unfinished(&self) -> bool {
         self.is_pending() || !self.draft.pending.is_empty()
     }
@@ -165,7 +163,6 @@ impl Job {
     }
 
     /// How its own command would run.
-    #[must_use]
     pub fn options(&self) -> &Options {
         match self {
             Self::Connect(_, options) | Self::AcrossVpcs(_, options) | Self::Disconnect(_, options) => options,
@@ -173,7 +170,6 @@ impl Job {
     }
 
     /// What the user named.
-    #[must_use]
     pub fn target(&self) -> &Target {
         match self {
             Self::Connect(target, _) => target,
@@ -183,7 +179,6 @@ impl Job {
     }
 
     /// Its database, by which connections are divided into shards: two shards never write one database.
-    #[must_use]
     pub fn database(&self) -> String {
         let target = self.target();
         format!("{}/{}", target.kind, target.database_id())
@@ -206,7 +201,6 @@ impl Job {
 }
 
 /// The name of a connection's proxy, in lower case as RDS keeps it.
-#[must_use]
 pub fn proxy_of(target: &Target) -> Option<String> {
     match &target.proxy {
         ProxyWish::None => None,
@@ -219,7 +213,6 @@ pub fn proxy_of(target: &Target) -> Option<String> {
 }
 
 /// What connections need besides the lists of their account and Region.
-#[must_use]
 pub fn needs<'i>(items: impl IntoIterator<Item = &'i Item>) -> Needs {
     let mut needs = Needs::default();
     for item in items {

@@ -119,7 +119,6 @@ enum Command {
 type Ending = Result<u8, Box<Report>>;
 
 /// The command line: its commands, options and help. Each command offers the forms of output that it has.
-#[must_use]
 pub fn command() -> clap::Command {
     help::with_endings(Cli::command().mut_subcommands(|command| {
         let output = Output::option(forms(command.get_name()));
@@ -177,7 +176,6 @@ fn forms(command: &str) -> &'static [Output] {
 }
 
 /// Runs the program with these arguments, the first being its own name.
-#[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let [_, request, rest @ ..] = arguments.as_slice()

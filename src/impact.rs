@@ -114,7 +114,6 @@ pub enum ChangeError {
 
 impl ChangeError {
     /// A stable word for it.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Terraform(_) => "terraform-plan",
@@ -123,7 +122,6 @@ impl ChangeError {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::Terraform(error) => error.hint(),
@@ -156,7 +154,6 @@ impl Change {
     }
 
     /// An account as the change will leave it, with what stands in it for ids that do not exist yet, and the address of each.
-    #[must_use]
     pub fn applied(&self, account: AccountDocument) -> (Future, Vec<(String, String)>) {
         let mut future = Future::of(account.clone());
         let stack = match self {

@@ -36,13 +36,11 @@ const LARGEST_ANSWER: usize = 200 * 1024;
 const REPAIR_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// Whether Lambda has started this process as a function, and nobody a command.
-#[must_use]
 pub fn is_function() -> bool {
     env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() && env::args_os().len() == 1
 }
 
 /// Answers calls until Lambda ends the process.
-#[must_use]
 pub fn run() -> ExitCode {
     logging::start(0, false, LogFormat::Json, false);
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {

@@ -129,7 +129,6 @@ fn listed(mistakes: &[Mistake]) -> String {
 
 impl ManifestError {
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } | Self::Mistaken { .. } => {

@@ -161,7 +161,6 @@ pub struct Survey {
 
 impl Place {
     /// What is known of the account and Region before anything was read.
-    #[must_use]
     pub fn origin(&self) -> Origin {
         Origin {
             account: self.role_arn.as_deref().and_then(|role| Origin::of_arn(role).account),
@@ -172,13 +171,11 @@ impl Place {
 
 impl Round {
     /// What the accounts and Regions that were looked at have in common.
-    #[must_use]
     pub fn origin(&self) -> Origin {
         Origin::shared(&self.origins)
     }
 
     /// How many connections have this verdict.
-    #[must_use]
     pub fn count(&self, verdict: Verdict) -> usize {
         self.judged
             .iter()
@@ -187,7 +184,6 @@ impl Round {
     }
 
     /// How many findings are so bad.
-    #[must_use]
     pub fn findings(&self, severity: Severity) -> usize {
         let findings = self.judged.iter().flat_map(|judged| &judged.judgement.findings);
         findings.filter(|finding| finding.severity == severity).count()
@@ -206,14 +202,12 @@ impl Round {
     }
 
     /// How many connections a repair has ended so with.
-    #[must_use]
     pub fn repairs(&self, result: RepairResult) -> usize {
         let repairs = self.judged.iter().filter_map(|judged| judged.repair.as_ref());
         repairs.filter(|repair| repair.result == result).count()
     }
 
     /// 0 all in sync, 2 drift, 1 an error: also where a repair has failed, or a connection is unknown, unless that is allowed.
-    #[must_use]
     pub fn exit_status(&self, allow_unknown: bool) -> u8 {
         let has = |verdict| self.count(verdict) > 0;
         match (
@@ -251,7 +245,6 @@ pub async fn patrol(
 
 impl Judged {
     /// Whether it was known, and is no longer found.
-    #[must_use]
     pub fn has_vanished(&self) -> bool {
         let mut findings = self.judgement.findings.iter();
         findings.any(|finding| finding.kind == FindingKind::ConnectionVanished)

@@ -134,7 +134,6 @@ impl Template {
     }
 
     /// A resource by its name in the template.
-    #[must_use]
     pub fn resource(&self, logical_id: &str) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.logical_id == logical_id)
     }

@@ -160,7 +160,6 @@ impl Aws {
     }
 
     /// The same account, looked at more or less often while waiting.
-    #[must_use]
     pub fn at_pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self

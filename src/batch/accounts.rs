@@ -31,7 +31,6 @@ pub struct Opened {
 
 impl AccountSource {
     /// Whether they are accounts of AWS or a file.
-    #[must_use]
     pub fn kind(&self) -> AccountKind {
         AccountKind::of(self.offline.as_deref())
     }
@@ -165,7 +164,6 @@ impl Opened {
     }
 
     /// How many requests were sent to all of them.
-    #[must_use]
     pub fn calls(&self) -> ApiCalls {
         let all = self.offline.iter().map(OfflineAccount::calls);
         #[cfg(feature = "aws")]

@@ -252,7 +252,6 @@ impl Front for Agreed<'_> {
 
 /// How a draft differs from what was planned, one sentence each. What connections before it have created has its own id
 /// now, and is no difference.
-#[must_use]
 pub fn changes(planned: (&[Recorded], &Basis), now: (&[Recorded], &Basis)) -> Vec<String> {
     let pairs = renamed(&planned.1.names, &now.1.names);
     let steps: Vec<Recorded> = now.0.iter().map(|step| as_planned(step, &pairs)).collect();

@@ -98,13 +98,11 @@ async fn check_places(saved: &SavedPlan, accounts: &Opened, source: &AccountSour
 
 impl Ready {
     /// How many connections are to be changed.
-    #[must_use]
     pub fn pending(&self) -> usize {
         self.ran().filter(|ran| ran.is_pending()).count()
     }
 
     /// How many connections a run has something to do for, if only to wait.
-    #[must_use]
     pub fn unfinished(&self) -> usize {
         self.ran().filter(|ran| ran.is_unfinished()).count()
     }
@@ -120,7 +118,6 @@ impl Ready {
     }
 
     /// The names of all connections for whose secrets a password is needed, also of other shards.
-    #[must_use]
     pub fn creating_secrets(&self) -> Vec<&str> {
         let all = self.planned.iter().chain(&self.others);
         let creating = all.filter(|planned| planned.creates_secret());
@@ -128,7 +125,6 @@ impl Ready {
     }
 
     /// How many requests were sent.
-    #[must_use]
     pub fn calls(&self) -> ApiCalls {
         self.accounts.calls()
     }

@@ -129,7 +129,6 @@ fn values(option: &Arg) -> String {
 }
 
 /// The examples in the help of a command. A line that ends with a backslash goes on in the next one.
-#[must_use]
 pub fn examples(command: &Command) -> Vec<Example> {
     let help = command.get_after_long_help().map(ToString::to_string);
     let help = help.unwrap_or_default();
@@ -157,7 +156,6 @@ pub fn examples(command: &Command) -> Vec<Example> {
 
 impl Example {
     /// The arguments, the first being the program's name. The examples quote nothing.
-    #[must_use]
     pub fn arguments(&self) -> Vec<&str> {
         self.line.split_whitespace().filter(|word| *word != "\\").collect()
     }

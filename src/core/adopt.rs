@@ -62,7 +62,6 @@ pub struct OwnRole {
 
 impl OwnRole {
     /// The role of the observation's proxy.
-    #[must_use]
     pub fn of_proxy(observation: &Observation, proxy: &Proxy) -> Self {
         let Observation { database, extras, .. } = observation;
         let place = database.place();
@@ -88,7 +87,6 @@ impl OwnRole {
     }
 
     /// The role of the observation's function.
-    #[must_use]
     pub fn of_function(observation: &Observation) -> Self {
         let function = &observation.function;
         Self::of_function_named(
@@ -112,7 +110,6 @@ impl OwnRole {
 
     /// The role of what its tags name, which may no longer exist: a proxy or a function. None where they name neither.
     /// `secrets` are as in [`OwnPolicies::Proxy`].
-    #[must_use]
     pub fn of_tags(place: Place<'_>, found: &Tags, secrets: impl FnOnce(&Way) -> Option<Vec<String>>) -> Option<Self> {
         let (way, function) = ownership::way_of(found)?;
         if ownership::side_of(found) == Some(Side::Function) {
@@ -139,7 +136,6 @@ impl OwnRole {
     }
 
     /// How a role differs from it. What a run that died has not written yet is no difference.
-    #[must_use]
     pub fn differences(&self, found: &FoundRole) -> Vec<String> {
         let mut differences = Vec::new();
         if found.arn != self.arn {
@@ -214,7 +210,6 @@ fn is_database(id: &str) -> bool {
 
 /// Whether it is a policy by which this program lets a function's role connect through a proxy, now or at another time:
 /// a proxy that was created again has another id.
-#[must_use]
 pub fn is_connect_policy(place: Place<'_>, name: &str, document: &str) -> bool {
     user_of(document, place).is_some_and(|(id, user)| {
         id.starts_with("prx-")
@@ -225,7 +220,6 @@ pub fn is_connect_policy(place: Place<'_>, name: &str, document: &str) -> bool {
 
 /// Whether it is a policy by which this program lets a proxy's role connect to a database, now or at another time: a database
 /// that was replaced or restored has another id.
-#[must_use]
 pub fn is_database_policy(place: Place<'_>, proxy: &str, name: &str, document: &str) -> bool {
     user_of(document, place).is_some_and(|(id, user)| {
         is_database(&id)
@@ -235,7 +229,6 @@ pub fn is_database_policy(place: Place<'_>, proxy: &str, name: &str, document: &
 }
 
 /// The tags of what is made for a side of the observation.
-#[must_use]
 pub fn own_tags(observation: &Observation, side: Side) -> OwnTags {
     OwnTags {
         side,
@@ -247,7 +240,6 @@ pub fn own_tags(observation: &Observation, side: Side) -> OwnTags {
 }
 
 /// How a secret differs from one that this program makes: whoever else may read or write it, or has a copy.
-#[must_use]
 pub fn of_secret(details: &SecretDetails, tags: &OwnTags) -> Vec<String> {
     let SecretDetails {
         tags: found,
@@ -271,7 +263,6 @@ pub fn of_secret(details: &SecretDetails, tags: &OwnTags) -> Vec<String> {
 }
 
 /// Whether a group of a function or a proxy is one that this program has created for it, on whichever way its tags name.
-#[must_use]
 pub fn is_own_group(observation: &Observation, id: &GroupId, side: Side) -> bool {
     let names = Names::new(&observation.groups);
     let Some(group) = observation.group(id) else {
@@ -288,7 +279,6 @@ pub fn is_own_group(observation: &Observation, id: &GroupId, side: Side) -> bool
 }
 
 /// Whether a run goes on with the proxy of an earlier one: it has something to write, and the proxy is there.
-#[must_use]
 pub fn is_taking_over_proxy(observation: &Observation) -> bool {
     // One that is being deleted is waited for.
     let is_there = |proxy: &Proxy| proxy.exists && proxy.status != "deleting";
@@ -298,7 +288,6 @@ pub fn is_taking_over_proxy(observation: &Observation) -> bool {
 }
 
 /// The ARN of the secret of a proxy, where it has the name of one that this program makes.
-#[must_use]
 pub fn made_secret<'p>(observation: &Observation, proxy: &'p Proxy) -> Option<&'p str> {
     let [arn] = proxy.secrets.as_slice() else {
         return None;
@@ -338,7 +327,6 @@ fn of_subnets(found: &[SubnetId], wanted: &[SubnetId]) -> Option<String> {
 }
 
 /// What a proxy has besides its groups, as this program makes it.
-#[must_use]
 pub fn of_proxy_settings(
     proxy: &Proxy,
     role: &str,
@@ -362,7 +350,6 @@ pub fn of_proxy_settings(
 }
 
 /// How the observation's proxy differs from one that this program makes; `named` is the ARN of a role that was named.
-#[must_use]
 pub fn of_proxy(observation: &Observation, proxy: &Proxy, named: Option<&str>) -> Vec<String> {
     let Observation { database, extras, .. } = observation;
     let place = database.place();
@@ -442,7 +429,6 @@ fn of_pool(proxy: &Proxy, pool: &ConnectionPool) -> Vec<String> {
 
 /// How a function differs from one that this program makes, except its groups: what it runs, and as whom. Without a
 /// runtime, any will do.
-#[must_use]
 pub fn of_function_settings(
     function: &Function,
     (role, runtime): (&str, Option<&str>),
@@ -467,7 +453,6 @@ pub fn of_function_settings(
 }
 
 /// How the observation's function differs from one that this program makes.
-#[must_use]
 pub fn of_function(observation: &Observation, runtime: &str) -> Vec<String> {
     let Observation {
         database,
@@ -486,7 +471,6 @@ pub fn of_function(observation: &Observation, runtime: &str) -> Vec<String> {
 
 /// How the policy of our name on the role of a function that exists, or on the proxy's role of our making, differs from one of
 /// ours.
-#[must_use]
 pub fn of_connect(observation: &Observation) -> Option<(String, String)> {
     let Observation {
         database,

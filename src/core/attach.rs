@@ -150,7 +150,6 @@ fn choose(site: &Site) -> Result<(Vec<SubnetId>, Vec<String>), AttachUnmet> {
 }
 
 /// Of a database's subnets, those for a function: the private ones, all where none is, as many as a function takes.
-#[must_use]
 pub fn private_of(paths: &Paths<'_>, subnets: &[SubnetId]) -> Vec<SubnetId> {
     let private = subnets.iter().filter(|id| is_public(paths, id) != Ok(true));
     let private: Vec<SubnetId> = private.take(MAX_SUBNETS).cloned().collect();

@@ -30,13 +30,11 @@ pub struct Candidate<'a> {
 
 impl Candidate<'_> {
     /// Whether nobody has changed the group's rules.
-    #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.misfits.is_empty()
     }
 
     /// Whether the group has no rules but those of its side, which may be missing.
-    #[must_use]
     pub fn has_only_own_rules(&self) -> bool {
         let is_missing = |misfit: &Misfit<'_>| matches!(misfit, Misfit::NoRule { .. } | Misfit::BeingRemoved);
         self.misfits.iter().all(is_missing)
@@ -177,7 +175,6 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// The context in which also these are associated.
-    #[must_use]
     pub fn with(self, function: Option<&'a GroupId>, proxy: Option<&'a GroupId>) -> Self {
         Self {
             with_function: function,
@@ -187,7 +184,6 @@ impl<'a> Context<'a> {
     }
 
     /// Whether `group` is on `side` here.
-    #[must_use]
     pub fn is_on(&self, group: &GroupId, side: Side) -> bool {
         match side {
             Side::Database => self.database.contains(group),
@@ -213,7 +209,6 @@ impl<'a> Context<'a> {
     }
 
     /// The references of a side's group that do not hold here: with none, an unchanged group is fit.
-    #[must_use]
     pub fn dangling<'c>(&self, side: Side, candidate: &Candidate<'c>) -> [Option<Misfit<'c>>; 2] {
         let (source_side, destination_side) = match side {
             Side::Database => (self.before_database(), Side::Database),
@@ -231,7 +226,6 @@ impl<'a> Context<'a> {
     }
 
     /// Whether the group would be fit here, if it were associated.
-    #[must_use]
     pub fn suits(&self, side: Side, candidate: &Candidate<'_>) -> bool {
         candidate.is_unchanged() && self.dangling(side, candidate).iter().all(Option::is_none)
     }
@@ -255,7 +249,6 @@ pub struct Classified<'a> {
 
 impl<'a> Classified<'a> {
     /// The context of what is associated now.
-    #[must_use]
     pub fn now(&self) -> Context<'_> {
         Context {
             database: &self.on_database,
@@ -267,7 +260,6 @@ impl<'a> Classified<'a> {
     }
 
     /// The candidates of one side.
-    #[must_use]
     pub fn side(&self, side: Side) -> &[Candidate<'a>] {
         match side {
             Side::Database => &self.database,
@@ -277,7 +269,6 @@ impl<'a> Classified<'a> {
     }
 
     /// Whether the proxy's own `TargetHealth` makes the database side fit.
-    #[must_use]
     pub fn proxy_reaches_database(&self) -> bool {
         let Observation { database, proxy, .. } = self.observation;
         proxy.as_ref().is_some_and(|proxy| proxy.reaches(database))
@@ -285,7 +276,6 @@ impl<'a> Classified<'a> {
 }
 
 /// Reads every group of the database's VPC against the rules of the side that its name is for.
-#[must_use]
 pub fn classify(observation: &Observation) -> Classified<'_> {
     let through_proxy = observation.proxy.is_some();
     let mut classified = Classified {

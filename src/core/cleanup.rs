@@ -71,7 +71,6 @@ pub struct Cleaning {
 }
 
 /// What is to be removed.
-#[must_use]
 pub fn clean(left: &Leftovers) -> Cleaning {
     let mut steps = Steps::default();
     let (mut reasons, going) = groups::clean(left, &mut steps);
@@ -85,7 +84,6 @@ pub fn clean(left: &Leftovers) -> Cleaning {
 
 /// What the plan is checked against: the groups with our tags, each with whose it is, and the proxies, roles and secrets that
 /// are exactly as this program makes them.
-#[must_use]
 pub fn ground(left: &Leftovers) -> Ground<'_> {
     let ground = left.groups.iter().fold(Ground::new(May::TakeAway), |ground, group| {
         // By its own tags, name and description: the other end of its set may be gone.

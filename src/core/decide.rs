@@ -124,14 +124,12 @@ pub struct Assessment<'a> {
 
 impl<'a> Assessment<'a> {
     /// The verdict on one side; none for a proxy that the connection does not use.
-    #[must_use]
     pub fn side(&self, side: Side) -> Option<&SideVerdict<'a>> {
         self.sides.iter().find(|verdict| verdict.side == side)
     }
 
     /// The associated groups of a side whose place a new set takes: only groups of this very connection, which are credibly
     /// ours, or tied to a group of its function. Groups of other connections can stand beside them on the same resource.
-    #[must_use]
     pub fn superseded(&self, side: Side) -> Vec<&GroupVerdict<'a>> {
         let names = Names::new(&self.observation.groups);
         let on = |side: Side| -> Vec<&GroupVerdict<'a>> {
@@ -162,7 +160,6 @@ impl<'a> Assessment<'a> {
     }
 
     /// A group of [`Assessment::superseded`] that nothing but this connection goes by, as far as its rules show.
-    #[must_use]
     pub fn could_go(&self, side: Side) -> Option<&SecurityGroup> {
         let names = Names::new(&self.observation.groups);
         let mut old = self.superseded(side).into_iter().map(|found| found.group);
@@ -170,7 +167,6 @@ impl<'a> Assessment<'a> {
     }
 
     /// An associated group of a side that has the name of one for connections, has no rules, and is named by none that were read.
-    #[must_use]
     pub fn without_rules(&self, side: Side) -> Option<&SecurityGroup> {
         let all = &self.observation.groups;
         let groups = self.side(side).into_iter().flat_map(|side| &side.groups);
@@ -203,7 +199,6 @@ impl<'a> Assessment<'a> {
 }
 
 /// Classifies what was observed and decides. The same observation in any order gives the same decision.
-#[must_use]
 pub fn decide(observation: &Observation) -> Assessment<'_> {
     let classified = classify(observation);
     let decision = decision(&classified);

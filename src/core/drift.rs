@@ -68,7 +68,6 @@ pub struct Judgement {
 
 impl Judgement {
     /// A connection that could not be judged, and why.
-    #[must_use]
     pub fn unknown(findings: Vec<Finding>) -> Self {
         Self {
             verdict: Verdict::Unknown,
@@ -93,7 +92,6 @@ pub struct Judge<'e> {
 
 impl<'e> Judge<'e> {
     /// Lays out an estate for judging.
-    #[must_use]
     pub fn new(estate: &'e Estate) -> Self {
         Self {
             estate,
@@ -102,7 +100,6 @@ impl<'e> Judge<'e> {
     }
 
     /// Judges one connection, and names what resolves its findings.
-    #[must_use]
     pub fn judge(&self, connection: &Connection) -> Judgement {
         let mut judgement = self.judged(connection);
         remedy::prescribe(self.estate, connection, &mut judgement.findings);
@@ -110,7 +107,6 @@ impl<'e> Judge<'e> {
     }
 
     /// Judges a connection that was known and is no longer found.
-    #[must_use]
     pub fn judge_vanished(&self, connection: &Connection) -> Judgement {
         let mut judgement = self.judged(connection);
         // What could not be read may be why it was not found.
@@ -129,13 +125,11 @@ impl<'e> Judge<'e> {
     }
 
     /// The paths of the estate's network, where it was asked for.
-    #[must_use]
     pub fn paths(&self) -> Option<&Paths<'e>> {
         self.routing.paths()
     }
 
     /// What lies between resources and could not be read, a sentence each. It counts as passing.
-    #[must_use]
     pub fn unread_network(&self) -> Vec<String> {
         let Some(network) = self.estate.network() else {
             return Vec::new();
@@ -160,7 +154,6 @@ impl<'e> Judge<'e> {
     }
 
     /// The groups and rules by which a connection passes, and what blocks it.
-    #[must_use]
     pub fn wiring(&self, connection: &Connection) -> Wiring {
         wiring::wiring(self.estate, &self.routing, connection)
     }

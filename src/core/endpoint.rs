@@ -55,7 +55,6 @@ pub enum Naming<'n> {
 
 impl Naming<'_> {
     /// The name, where there is one.
-    #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Service(service) => Some(&service.name),
@@ -65,7 +64,6 @@ impl Naming<'_> {
     }
 
     /// Whether an interface endpoint can be in a zone, as far as that is reported.
-    #[must_use]
     pub fn is_in(&self, zone: &str) -> bool {
         match self {
             Self::Service(service) => service.zones.is_empty() || service.zones.iter().any(|known| known == zone),
@@ -76,7 +74,6 @@ impl Naming<'_> {
 
 /// How the Region names a service, `secretsmanager` or all of its name. In China some names begin with
 /// `cn.com.amazonaws`, and some services have both: the one with private DNS names is taken.
-#[must_use]
 pub fn named<'n>(network: &'n Network, region: &str, service: &str, kind: Option<&EndpointKind>) -> Naming<'n> {
     let services = match &network.services {
         Some(Part::Read(services)) => services,
@@ -106,7 +103,6 @@ pub fn named<'n>(network: &'n Network, region: &str, service: &str, kind: Option
 }
 
 /// Ids with commas between them.
-#[must_use]
 pub fn listed<T: std::fmt::Display>(ids: &[T]) -> String {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     ids.join(", ")

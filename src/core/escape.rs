@@ -10,7 +10,6 @@ use serde::Serialize;
 
 /// Whether a character may not be shown as it is: it moves the cursor, ends the line, changes the direction of the text,
 /// or cannot be seen.
-#[must_use]
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -31,7 +30,6 @@ pub fn is_unsafe(character: char) -> bool {
 }
 
 /// A value as it is shown in a text: with `\u{1b}` in place of an unsafe character.
-#[must_use]
 pub fn plain(value: &str) -> Cow<'_, str> {
     if value.contains(is_unsafe) {
         Cow::Owned(Plain(value).to_string())
@@ -66,7 +64,6 @@ impl<W: Write> Write for Escaping<W> {
 }
 
 /// A JSON text with the same meaning in which unsafe characters are escaped (`\u202e`). Its own line feeds stay.
-#[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {
     let is_unsafe = |character: char| character != '\n' && is_unsafe(character);
     if !text.contains(is_unsafe) {
@@ -105,7 +102,6 @@ pub fn to_json_pretty(value: &impl Serialize) -> serde_json::Result<String> {
 }
 
 /// A value as one word of a POSIX shell. Unsafe characters stand in `$'…'`, so that the command has one line.
-#[must_use]
 pub fn shell(value: &str) -> Cow<'_, str> {
     let is_bare = |character: char| character.is_ascii_alphanumeric() || "@%+=:,./_-".contains(character);
     if value.contains(is_unsafe) {
@@ -132,7 +128,6 @@ pub fn shell(value: &str) -> Cow<'_, str> {
 }
 
 /// A command line of a POSIX shell that has these words.
-#[must_use]
 pub fn command<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = words
         .into_iter()
@@ -142,25 +137,21 @@ pub fn command<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
 }
 
 /// A value as one word of a shell.
-#[must_use]
 pub fn word(value: impl Display) -> String {
     shell(&value.to_string()).into_owned()
 }
 
 /// Several values as words of a shell.
-#[must_use]
 pub fn words<T: Display>(values: impl IntoIterator<Item = T>) -> String {
     command(values.into_iter().map(|value| value.to_string()))
 }
 
 /// A value within a string of Graphviz.
-#[must_use]
 pub fn dot(value: &str) -> String {
     plain(value).replace('\\', r"\\").replace('"', "\\\"")
 }
 
 /// A value within a string of Mermaid, which reads HTML, Markdown and its own character codes there.
-#[must_use]
 pub fn mermaid(value: &str) -> String {
     let mut escaped = String::new();
     for character in plain(value).chars() {
@@ -182,7 +173,6 @@ const BREAK: &str = "&#8203;";
 
 /// A value within a paragraph, a list item or a table cell of GitHub Flavored Markdown. It stays text: no syntax, HTML, link,
 /// mention, reference or emoji. Ids and ARNs become code, which can be copied as it is.
-#[must_use]
 pub fn markdown(value: &str) -> String {
     const OPENING: [char; 3] = ['(', '"', '\''];
     const CLOSING: [char; 7] = ['.', ',', ';', ':', ')', '"', '\''];
@@ -217,7 +207,6 @@ pub fn markdown(value: &str) -> String {
 }
 
 /// A value as code in a line of Markdown, where it can stand there; else as text, like [`markdown`].
-#[must_use]
 pub fn markdown_code(value: &str) -> String {
     if is_code(value) {
         format!("`{value}`")
@@ -227,7 +216,6 @@ pub fn markdown_code(value: &str) -> String {
 }
 
 /// A value within an element of HTML in Markdown, where lines do not begin.
-#[must_use]
 pub fn html(value: &str) -> String {
     let mut escaped = String::new();
     inert(&mut escaped, &plain(value), Markup::Html);

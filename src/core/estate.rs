@@ -99,7 +99,6 @@ pub enum Look<'e, T> {
 
 impl Estate {
     /// Indexes what was read.
-    #[must_use]
     pub fn new(parts: Parts) -> Self {
         let mut estate = Self {
             ranges: parts.ranges,
@@ -180,7 +179,6 @@ impl Estate {
     }
 
     /// The VPCs that attached functions, databases and proxies are in; none where no function is attached to one.
-    #[must_use]
     pub fn vpcs_of_connections(&self) -> Vec<VpcId> {
         let of_functions = self.functions.values().filter_map(|function| function.vpc.as_ref());
         let mut vpcs: BTreeSet<&VpcId> = of_functions.map(|attached| &attached.vpc).collect();
@@ -225,7 +223,6 @@ impl Estate {
 
     /// The network with these security groups, and without network ACLs and routes; none where the groups or the network were
     /// not read.
-    #[must_use]
     pub fn network_of_groups(&self, near: &[GroupId], far: &[GroupId]) -> Option<Network> {
         let network = self.network.as_ref()?;
         if self.unread(&Part::Groups).is_some() {
@@ -242,7 +239,6 @@ impl Estate {
     }
 
     /// The ranges of a prefix list that a rule names; none where they were not read.
-    #[must_use]
     pub fn prefix_list(&self, id: &str) -> Option<&[IpNet]> {
         let mut lists = self.network.as_ref()?.prefix_lists.known()?.iter();
         let found = lists.find(|list| list.id.as_str() == id)?;
@@ -250,7 +246,6 @@ impl Estate {
     }
 
     /// The prefix lists that decide what passes: those that rules for TCP of groups in use name.
-    #[must_use]
     pub fn named_prefix_lists(&self) -> BTreeSet<PrefixListId> {
         let groups = self.groups.values().filter(|group| self.is_in_use(&group.id));
         let rules = groups.flat_map(|group| group.ingress.iter().chain(&group.egress));
@@ -262,7 +257,6 @@ impl Estate {
     }
 
     /// What lies between the resources besides security groups, where it was asked for.
-    #[must_use]
     pub fn network(&self) -> Option<&Network> {
         self.network.as_ref()
     }
@@ -273,13 +267,11 @@ impl Estate {
     }
 
     /// What was read besides the account to know owners.
-    #[must_use]
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
     /// How a group differs from how it was made; none where it does not, or is on nothing.
-    #[must_use]
     pub fn flaws(&self, group: &GroupId) -> Option<&Flaws> {
         self.flaws.get(group)
     }
@@ -291,7 +283,6 @@ impl Estate {
     }
 
     /// Why a part was not read.
-    #[must_use]
     pub fn unread(&self, part: &Part) -> Option<&str> {
         self.unread.get(part).map(String::as_str)
     }
@@ -303,7 +294,6 @@ impl Estate {
 
     /// Whether everything was read that shows which connections there are. Subnets and their groups only place what is empty,
     /// endpoints of proxies say who else has a group, and tags of functions and proxies who deploys these.
-    #[must_use]
     pub fn shows_all_connections(&self) -> bool {
         self.unread.keys().all(|part| {
             matches!(
@@ -314,7 +304,6 @@ impl Estate {
     }
 
     /// A database by its identifier, in any case.
-    #[must_use]
     pub fn database(&self, kind: DatabaseKind, id: &str) -> Look<'_, Database> {
         let parts: &[Part] = match kind {
             // A cluster's VPC and its state come from its instances.
@@ -330,7 +319,6 @@ impl Estate {
     /// a database has the groups of the other: RDS copies them when it makes the deployment. None for any other database.
     ///
     /// Source: RDS user guide, "Switching a blue/green deployment": RDS appends `-oldN` to the names in the blue environment.
-    #[must_use]
     pub fn production_of(&self, database: &Database) -> Option<&Database> {
         let name = beside_production(&database.id)?;
         let production = self.databases.get(&(database.kind, name.to_owned()))?;
@@ -340,7 +328,6 @@ impl Estate {
     }
 
     /// A function by its name, partial ARN or ARN.
-    #[must_use]
     pub fn function(&self, name: &str) -> Look<'_, Function> {
         let found = self.functions.get(last_segment(name));
         let is_it = |function: &&Function| match name.split(':').collect::<Vec<_>>().as_slice() {
@@ -352,7 +339,6 @@ impl Estate {
     }
 
     /// A proxy by its name, in any case, with its targets.
-    #[must_use]
     pub fn proxy(&self, name: &str) -> Look<'_, Proxy> {
         let name = name.to_ascii_lowercase();
         let mut proxies = self.proxies.values();
@@ -378,19 +364,16 @@ impl Estate {
     }
 
     /// The policies of our names, with their documents, by which a proxy connects to its database.
-    #[must_use]
     pub fn permissions(&self, proxy: &str) -> &[(String, String)] {
         self.permissions.get(proxy).map_or(&[], Vec::as_slice)
     }
 
     /// The policies of our names, with their documents, by which a role of functions may connect through proxies.
-    #[must_use]
     pub fn role_permissions(&self, role: &str) -> &[(String, String)] {
         self.role_permissions.get(role).map_or(&[], Vec::as_slice)
     }
 
     /// A security group.
-    #[must_use]
     pub fn group(&self, id: &GroupId) -> Option<&SecurityGroup> {
         self.groups.get(id)
     }
@@ -462,7 +445,6 @@ impl Estate {
     }
 
     /// Whether a function, a proxy, an endpoint of a proxy or a database has this group.
-    #[must_use]
     pub fn is_in_use(&self, group: &GroupId) -> bool {
         self.on_functions.contains_key(group)
             || self.on_databases.contains_key(group)
@@ -471,7 +453,6 @@ impl Estate {
     }
 
     /// The ranges of subnets; none where one of them is not known.
-    #[must_use]
     pub fn ranges(&self, subnets: &[SubnetId]) -> Option<Vec<IpNet>> {
         let ranges = |id| self.ranges.get(id).filter(|ranges| !ranges.is_empty());
         let known: Option<Vec<&Vec<IpNet>>> = subnets.iter().map(ranges).collect();

@@ -278,7 +278,6 @@ pub struct Proxy {
 
 impl Proxy {
     /// Whether it logs in with IAM from end to end, so that it has no entry of `Auth`.
-    #[must_use]
     pub fn is_iam_to_database(&self) -> bool {
         self.logins.is_empty() && self.default_auth_scheme.as_deref() == Some("IAM_AUTH")
     }
@@ -343,19 +342,16 @@ pub struct Function {
 
 impl Export {
     /// The exported group with this id.
-    #[must_use]
     pub fn group(&self, id: &GroupId) -> Option<&Group> {
         self.groups.iter().find(|group| group.id == *id)
     }
 
     /// The exported secret with this ARN.
-    #[must_use]
     pub fn secret(&self, arn: &str) -> Option<&Secret> {
         self.secrets.iter().find(|secret| secret.arn == arn)
     }
 
     /// The VPCs of what is exported, each once.
-    #[must_use]
     pub fn vpcs(&self) -> Vec<&VpcId> {
         let mut vpcs: Vec<&VpcId> = self.groups.iter().map(|group| &group.vpc).collect();
         vpcs.sort();
@@ -364,7 +360,6 @@ impl Export {
     }
 
     /// The groups that are named and not exported, each once.
-    #[must_use]
     pub fn other_groups(&self) -> Vec<&GroupRef> {
         let of_rules = self.groups.iter().flat_map(|group| &group.rules);
         let of_rules = of_rules.filter_map(|rule| match &rule.peer {

@@ -44,7 +44,6 @@ pub type Variable = (&'static str, Value);
 
 /// The user of the database as whom clients connect: the one that was named, else the master user where the
 /// managed master secret is used.
-#[must_use]
 pub fn user(observation: &Observation) -> Option<&str> {
     let access = &observation.database.access;
     let uses_master_secret = || match client_secret(observation) {
@@ -56,7 +55,6 @@ pub fn user(observation: &Observation) -> Option<&str> {
 }
 
 /// The secret with which clients connect, where one is known.
-#[must_use]
 pub fn client_secret(observation: &Observation) -> Option<ClientSecret<'_>> {
     let Observation {
         database,
@@ -99,7 +97,6 @@ fn is_of_user(observation: &Observation, secret: &ClientSecret<'_>) -> bool {
 
 /// How large the environment becomes, as the JSON that Lambda measures. What is not known yet counts as long as it
 /// can be.
-#[must_use]
 pub fn environment_size(observation: &Observation, environment: &Environment) -> usize {
     const LONGEST_ENDPOINT: usize = 255;
     let mut after = environment.clone();
@@ -117,7 +114,6 @@ pub fn environment_size(observation: &Observation, environment: &Environment) ->
 }
 
 /// The variables that `--set-env` gives to the function.
-#[must_use]
 pub fn variables(observation: &Observation) -> Vec<Variable> {
     let Observation {
         database,
@@ -159,7 +155,6 @@ pub fn variables(observation: &Observation) -> Vec<Variable> {
 }
 
 /// The variables that the function does not have yet with these values.
-#[must_use]
 pub fn missing_variables(observation: &Observation) -> Vec<Variable> {
     let has = |(name, value): &Variable| {
         let environment = observation.function.environment.as_ref();
@@ -171,14 +166,12 @@ pub fn missing_variables(observation: &Observation) -> Vec<Variable> {
 }
 
 /// Whether the function's role, or the role of ours with which the proxy connects, still lacks the permission to connect.
-#[must_use]
 pub fn lacks_permission(observation: &Observation) -> bool {
     function_lacks_permission(observation) || proxy_lacks_permission(observation)
 }
 
 /// Whether the role of ours with which the proxy itself connects to the database lacks the permission for this database: one
 /// that was replaced, or restored, has another resource id.
-#[must_use]
 pub fn proxy_lacks_permission(observation: &Observation) -> bool {
     let connect = observation.extras.connect.as_ref();
     let Some(permission) = connect.and_then(|connect| connect.of_proxy.as_ref()) else {
@@ -198,7 +191,6 @@ pub fn proxy_lacks_permission(observation: &Observation) -> bool {
 
 /// Whether the run gives a role of ours the permission by which the proxy itself connects to the database, or goes on with one
 /// that has it. The policy names the database by its resource id.
-#[must_use]
 pub fn needs_database_grant(observation: &Observation) -> bool {
     let Observation {
         database,
@@ -223,14 +215,12 @@ pub fn needs_database_grant(observation: &Observation) -> bool {
 
 /// The resource id of another database or proxy that a policy of ours lets connect to; none where it lets connect to this
 /// one, or is no such policy.
-#[must_use]
 pub fn stale_id(observation: &Observation, document: Option<&str>, wanted: &str) -> Option<String> {
     let (id, _) = policy::connects_as(document?, observation.database.place())?;
     (id != wanted).then_some(id)
 }
 
 /// Whether the function's role still lacks the permission to connect.
-#[must_use]
 pub fn function_lacks_permission(observation: &Observation) -> bool {
     let Some(connect) = &observation.extras.connect else {
         return false;
@@ -246,7 +236,6 @@ pub fn function_lacks_permission(observation: &Observation) -> bool {
 }
 
 /// What is missing although every side has a group that fits, one sentence's end each.
-#[must_use]
 pub fn lacks(observation: &Observation) -> Vec<String> {
     let Observation { database, proxy, .. } = observation;
     let mut lacks = Vec::new();

@@ -51,7 +51,6 @@ pub struct Seen {
 
 impl Seen {
     /// The VPC of a side.
-    #[must_use]
     pub fn vpc(&self, side: Side) -> &VpcId {
         let scene = &self.scene;
         let of_function = scene.function.vpc.as_ref().map(|vpc| &vpc.vpc);
@@ -63,7 +62,6 @@ impl Seen {
     }
 
     /// The group of a side that an earlier run created for this connection.
-    #[must_use]
     pub fn own_group(&self, side: Side) -> Option<&SecurityGroup> {
         let made_for = For::Function(&self.scene.function.name);
         let (way, names) = (self.way(), Names::new(&self.groups));
@@ -73,7 +71,6 @@ impl Seen {
     }
 
     /// The way to the database.
-    #[must_use]
     pub fn way(&self) -> Way {
         let Scene { database, proxy, .. } = &self.scene;
         Way::new(

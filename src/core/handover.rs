@@ -28,7 +28,6 @@ pub enum Manager {
 
 impl Manager {
     /// The value of the tag `autoconnect:owner`.
-    #[must_use]
     pub fn tag(self) -> &'static str {
         match self {
             Self::Terraform => "terraform",
@@ -72,7 +71,6 @@ pub enum HandoverEffect {
 
 impl HandoverEffect {
     /// The groups that get or lose the tag.
-    #[must_use]
     pub fn groups(&self) -> &[GroupId] {
         match self {
             Self::HandOver { groups, .. } | Self::TakeOver { groups, .. } => groups,
@@ -90,7 +88,6 @@ pub struct HandedOver {
 }
 
 /// The tool that manages a group, as its tag names it; none where it was not handed over.
-#[must_use]
 pub fn manager_of(group: &SecurityGroup) -> Option<&str> {
     group.tags.get(tags::OWNER).map(String::as_str)
 }
@@ -103,7 +100,6 @@ fn handed_over(group: &SecurityGroup) -> Option<HandedOver> {
 }
 
 /// The groups that the rest of a plan would change, and that another tool manages.
-#[must_use]
 pub fn changed(plan: &Plan, ground: &Ground<'_>) -> Vec<HandedOver> {
     let planned = plan.steps.iter().filter(|step| step.status == StepStatus::Planned);
     let ids = planned.flat_map(|step| changed_groups(&step.effect));
@@ -150,7 +146,6 @@ fn changed_groups(effect: &Effect) -> Vec<&GroupId> {
 
 /// The groups that were made for this connection, or are on the function and belong to it, and that another tool manages. A new set beside them would
 /// hide that their rules are not as they were.
-#[must_use]
 pub fn of_connection(observation: &Observation) -> Vec<HandedOver> {
     let way = Way::of(observation);
     let (tied, list) = (tied(observation), observation.groups_on(Side::Function));
@@ -178,7 +173,6 @@ fn on(observation: &Observation, side: Side) -> impl Iterator<Item = &SecurityGr
 
 /// The steps that hand groups over to a tool, or take them back where none is given. Groups that are as they should be
 /// need none.
-#[must_use]
 pub fn hand_over(groups: &[SecurityGroup], to: Option<Manager>) -> Plan {
     let mut steps = Steps::default();
     let differs = |group: &&SecurityGroup| manager_of(group) != to.map(Manager::tag);
@@ -203,7 +197,6 @@ pub fn hand_over(groups: &[SecurityGroup], to: Option<Manager>) -> Plan {
 /// The groups of the connections in an estate that are asked for, each once, and how many connections these are. Those of a
 /// connection that someone has changed are among them: `export` writes only whole connections, and whoever takes groups back
 /// wants them all.
-#[must_use]
 pub fn chosen(estate: &Estate, wanted: &Wanted) -> (Vec<SecurityGroup>, usize) {
     let mut groups: BTreeMap<GroupId, SecurityGroup> = BTreeMap::new();
     let mut count = 0;

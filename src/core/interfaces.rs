@@ -13,7 +13,6 @@ use crate::policy::{InterfaceChange, Lack, RolePolicies, Verdict, lacks_for_chan
 
 /// What a plan makes Lambda do with the interfaces of the function that it is about, besides attaching it. None where
 /// it changes none of them.
-#[must_use]
 pub fn change_of(plan: &Plan) -> Option<InterfaceChange> {
     let planned = plan.steps.iter().filter(|step| step.status == StepStatus::Planned);
     let changes = planned.filter_map(|step| match &step.effect {
@@ -31,7 +30,6 @@ pub fn change_of(plan: &Plan) -> Option<InterfaceChange> {
 }
 
 /// The warnings about a change: what the role does not allow, with what that leads to, and what is not known.
-#[must_use]
 pub fn warnings(function: &Function, role: &Part<RolePolicies>, change: InterfaceChange, plan: &Plan) -> Vec<String> {
     // AWS names the role of every function; an account file can leave it out.
     let Some(name) = function.role.as_deref().map(last_segment) else {

@@ -14,7 +14,6 @@ use crate::diagnostics::{Check, internet};
 use crate::escape::word;
 
 /// Asks everything, and names remedies that will be accepted.
-#[must_use]
 pub fn check(scene: &Scene, wish: &Wish) -> Answer {
     let mut answer = internet::check(scene, wish);
     keep_accepted(scene, wish, &mut answer.checks);

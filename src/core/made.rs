@@ -34,7 +34,6 @@ pub struct Flaws {
 
 impl Flaws {
     /// Whether the group is as it was made.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.differences.is_empty() && self.opening.is_empty()
     }
@@ -105,7 +104,6 @@ impl Role {
 }
 
 /// How a group differs from how it was made; nothing for one of other names, unless it is open to the internet.
-#[must_use]
 pub fn flaws(group: &SecurityGroup, around: &impl Surroundings) -> Flaws {
     let opening: Vec<Rule> = world::opening(&group.ingress).into_iter().cloned().collect();
     let Some(role) = Role::of(group) else {
@@ -212,7 +210,6 @@ pub struct Observed<'a> {
 
 impl<'a> Observed<'a> {
     /// The surroundings in an observation.
-    #[must_use]
     pub fn new(observation: &'a Observation) -> Self {
         Self {
             observation,
@@ -243,7 +240,6 @@ impl Surroundings for Observed<'_> {
 
 /// What a user of `setup` should know of the groups that are attached: each that is open to the internet, or differs from
 /// how it was made and is not restored.
-#[must_use]
 pub fn warnings(observation: &Observation, is_set_back: impl Fn(&GroupId) -> bool) -> Vec<String> {
     let around = Observed::new(observation);
     let mut warnings = Vec::new();
@@ -315,7 +311,6 @@ impl Difference {
 const TOLD: usize = 8;
 
 /// Rules as text, as many as are of use.
-#[must_use]
 pub fn in_words(rules: &[Rule], direction: Direction) -> String {
     let words = rules.iter().map(|rule| crate::classify::InWords(direction, rule));
     first(words, TOLD, ", ")

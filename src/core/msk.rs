@@ -70,13 +70,11 @@ pub struct Needs {
 
 impl MskScene {
     /// The mappings that were read.
-    #[must_use]
     pub fn known_mappings(&self) -> &[EventSourceMapping] {
         self.mappings.known().map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What the poller needs: as the user says, else as the mappings say, else for everything that is on.
-    #[must_use]
     pub fn needs(&self) -> Needs {
         let mappings = self.known_mappings();
         // Lambda's own default is on-demand.
@@ -110,7 +108,6 @@ impl MskScene {
     }
 
     /// The execution roles of the functions that are, or are to be, invoked.
-    #[must_use]
     pub fn roles(&self) -> Vec<String> {
         let functions = self.function.iter().chain(&self.others);
         let roles: BTreeSet<&String> = functions.filter_map(|function| function.role.as_ref()).collect();
@@ -118,13 +115,11 @@ impl MskScene {
     }
 
     /// Where the poller is: of a serverless cluster with several places, the first.
-    #[must_use]
     pub fn placement(&self) -> MskPlacement {
         self.cluster.placements.first().cloned().unwrap_or_default()
     }
 
     /// The cluster's Region.
-    #[must_use]
     pub fn region(&self) -> &str {
         Place::of(&self.cluster.arn).region
     }
@@ -152,7 +147,6 @@ impl Poller<'_> {
 }
 
 /// Asks everything.
-#[must_use]
 pub fn check(scene: &MskScene) -> Answer {
     let paths = Paths::new(&scene.network);
     let place = scene.placement();
@@ -181,7 +175,6 @@ pub fn check(scene: &MskScene) -> Answer {
 }
 
 /// The answer for an event source that is no MSK cluster: it is named, and nothing is said of its network.
-#[must_use]
 pub fn not_checked(what: &str) -> Answer {
     let finding = Finding::unknown(what);
     let checks = vec![Check::of("event-source", "", Vec::new(), vec![finding])];

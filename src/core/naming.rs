@@ -37,7 +37,6 @@ impl Convention {
     ];
 
     /// The name up to its number.
-    #[must_use]
     pub fn prefix(self) -> &'static str {
         match self {
             Self::RdsLambda => "rds-lambda-",
@@ -49,19 +48,16 @@ impl Convention {
     }
 
     /// The pattern as people write it, e.g. `rds-lambda-n`.
-    #[must_use]
     pub fn pattern(self) -> String {
         format!("{}n", self.prefix())
     }
 
     /// The name with this number.
-    #[must_use]
     pub fn name(self, n: u64) -> String {
         format!("{}{n}", self.prefix())
     }
 
     /// The pattern that a new group of this side gets.
-    #[must_use]
     pub fn for_new(side: Side, through_proxy: bool) -> Self {
         match (side, through_proxy) {
             (Side::Database, false) => Self::RdsLambda,
@@ -73,7 +69,6 @@ impl Convention {
     }
 
     /// The patterns that count on this side.
-    #[must_use]
     pub fn accepted(side: Side, through_proxy: bool) -> &'static [Self] {
         match (side, through_proxy) {
             (Side::Database, false) => &[Self::RdsLambda],
@@ -85,13 +80,11 @@ impl Convention {
     }
 
     /// Whether a name is of any of the patterns.
-    #[must_use]
     pub fn is_any(name: &str) -> bool {
         Self::ALL.iter().any(|convention| convention.number(name).is_some())
     }
 
     /// The number in `name`, if the whole name is of this pattern.
-    #[must_use]
     pub fn number(self, name: &str) -> Option<Number<'_>> {
         name.strip_prefix(self.prefix()).and_then(Number::parse)
     }
@@ -131,7 +124,6 @@ impl fmt::Display for Number<'_> {
 }
 
 /// The smallest n ≥ 1 for which none of the set's names is among `names`, case not counting.
-#[must_use]
 pub fn smallest_free_number<'a>(set: &[Convention], names: impl IntoIterator<Item = &'a str>) -> u64 {
     let mut taken: Vec<u64> = names.into_iter().filter_map(|name| number_taken(set, name)).collect();
     taken.sort_unstable();
@@ -155,7 +147,6 @@ fn number_taken(set: &[Convention], name: &str) -> Option<u64> {
 }
 
 /// The name before `-oldN` or `-green-` and six characters, which RDS gives in a blue/green deployment.
-#[must_use]
 pub fn beside_production(id: &str) -> Option<&str> {
     let (name, end) = id.rsplit_once('-')?;
     let number = end.strip_prefix("old");
@@ -170,7 +161,6 @@ pub fn beside_production(id: &str) -> Option<&str> {
 }
 
 /// Whether a name is the one that RDS gave to the database which had this name before a blue/green switchover.
-#[must_use]
 pub fn was_before(old: &str, name: &str) -> bool {
     beside_production(old) == Some(name) && !old[name.len()..].starts_with("-green")
 }

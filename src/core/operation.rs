@@ -224,19 +224,16 @@ operations! {
 
 impl Operation {
     /// The name of its IAM action, e.g. `rds:DescribeDBClusters`.
-    #[must_use]
     pub fn iam_action(self) -> &'static str {
         self.row().0
     }
 
     /// Whether it changes anything.
-    #[must_use]
     pub fn writes(self) -> bool {
         self.row().1
     }
 
     /// The operation that adds a rule in this direction.
-    #[must_use]
     pub fn authorizes(direction: Direction) -> Self {
         match direction {
             Direction::Ingress => Self::AuthorizeSecurityGroupIngress,
@@ -245,7 +242,6 @@ impl Operation {
     }
 
     /// The operation that lists the resources of a kind.
-    #[must_use]
     pub fn lists(kind: ResourceKind) -> Self {
         match kind {
             ResourceKind::Cluster => Self::DescribeDbClusters,
@@ -256,7 +252,6 @@ impl Operation {
     }
 
     /// The operation that changes a database of this kind.
-    #[must_use]
     pub fn modifies(kind: DatabaseKind) -> Self {
         match kind {
             DatabaseKind::Cluster => Self::ModifyDbCluster,
@@ -265,7 +260,6 @@ impl Operation {
     }
 
     /// The operation that takes rules of this direction out of a group.
-    #[must_use]
     pub fn revokes(direction: Direction) -> Self {
         match direction {
             Direction::Ingress => Self::RevokeSecurityGroupIngress,

@@ -59,7 +59,6 @@ pub enum Manager {
 
 impl Manager {
     /// Its name.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::CloudFormation => "CloudFormation",
@@ -131,7 +130,6 @@ impl Owner {
     }
 
     /// Its deployment, as the subject of a sentence.
-    #[must_use]
     pub fn deployment(&self) -> String {
         match (&self.stack, self.manager) {
             (Some(stack), _) => format!("the next deployment of stack {stack} that updates it"),
@@ -145,7 +143,6 @@ impl Owner {
     }
 
     /// The deployment that may have undone a change, as the subject of a sentence.
-    #[must_use]
     pub fn last_deployment(&self) -> String {
         match (&self.stack, self.manager) {
             (Some(stack), _) => format!("the last deployment of stack {stack}"),
@@ -157,7 +154,6 @@ impl Owner {
     }
 
     /// Whether its deployment is known to send the whole list of security groups.
-    #[must_use]
     pub fn is_certain(&self) -> bool {
         self.manager != Manager::Other
     }
@@ -209,7 +205,6 @@ pub struct Owned {
 
 /// The owners of the resources of a connection, and of the groups of the convention on them. What is still to be made has
 /// none.
-#[must_use]
 pub fn owners(observation: &Observation, state: Option<&TerraformState>) -> Vec<Owned> {
     let mut all = Vec::new();
     for &side in observation.sides().iter().filter(|side| observation.exists(**side)) {
@@ -247,7 +242,6 @@ pub fn owners(observation: &Observation, state: Option<&TerraformState>) -> Vec<
 }
 
 /// The owner of a side's resource.
-#[must_use]
 pub fn ownership(observation: &Observation, side: Side, state: Option<&TerraformState>) -> Ownership {
     if let Some(owner) = state.and_then(|state| state.of_arn(arn(observation, side))) {
         return Ownership::Owner(owner);
@@ -277,7 +271,6 @@ fn arn(observation: &Observation, side: Side) -> &str {
 impl Owned {
     /// Whether steps of this plan change what the owner deploys: the list of groups of the resource, or the rules of a
     /// group.
-    #[must_use]
     pub fn is_changed_by(&self, plan: &Plan) -> bool {
         let mut steps = plan.steps.iter().filter(|step| step.status != StepStatus::Already);
         match &self.group {
@@ -287,7 +280,6 @@ impl Owned {
     }
 
     /// What the user has to know of it; none for a resource that the plan leaves alone and whose owner is not known.
-    #[must_use]
     pub fn warning(&self, plan: &Plan) -> Option<String> {
         let is_changed = self.is_changed_by(plan);
         let resource = &self.resource;
@@ -373,7 +365,6 @@ fn what_is_sent(plan: &Plan, side: Side) -> &'static str {
 
 /// Why `--owned refuse` refuses a plan: a sentence for each resource that it changes, and that has an owner or whose owner
 /// is not known.
-#[must_use]
 pub fn refusals(owners: &[Owned], plan: &Plan) -> Vec<String> {
     let changed = owners.iter().filter(|owned| owned.is_changed_by(plan));
     let why = changed.map(|Owned { resource, owner, .. }| match owner {

@@ -34,14 +34,12 @@ pub enum Ownership {
 
 impl Ownership {
     /// Whether its rules may be changed and revoked.
-    #[must_use]
     pub fn is_proven(&self) -> bool {
         *self == Self::Proven
     }
 
     /// Whether it may be completed, used again and deleted: proven, or an account file leaves its description out.
     /// EC2 has no group without a description.
-    #[must_use]
     pub fn is_credible(&self) -> bool {
         match self {
             Self::Proven => true,
@@ -51,7 +49,6 @@ impl Ownership {
     }
 
     /// What contradicts its tags; nothing for one that is proven, or has none.
-    #[must_use]
     pub fn contradictions(&self) -> &[Contradiction] {
         match self {
             Self::Claimed(why) => why,
@@ -60,7 +57,6 @@ impl Ownership {
     }
 
     /// Why it is not ours, one clause each.
-    #[must_use]
     pub fn reasons(&self) -> Vec<String> {
         match self {
             Self::Proven => Vec::new(),
@@ -97,7 +93,6 @@ pub struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// The names of these groups.
-    #[must_use]
     pub fn new(groups: &'a [SecurityGroup]) -> Self {
         Self {
             groups,
@@ -116,43 +111,36 @@ impl<'a> Names<'a> {
 }
 
 /// Whether a resource has any of our tags.
-#[must_use]
 pub fn is_tagged(found: &BTreeMap<String, String>) -> bool {
     found.keys().any(|key| key.starts_with(tags::PREFIX))
 }
 
 /// Whether a resource has any of the tags that are written at birth: then the console has not made it.
-#[must_use]
 pub fn has_own_tags(found: &BTreeMap<String, String>) -> bool {
     tags::OWN.iter().any(|key| found.contains_key(*key))
 }
 
 /// Whether the tags name this connection: by them a group is found, and no more.
-#[must_use]
 pub fn names_connection(group: &SecurityGroup, connection: &str) -> bool {
     connection_of(&group.tags) == Some(connection)
 }
 
 /// The connection that the tags name: by them a resource is found, and no more.
-#[must_use]
 pub fn connection_of(found: &BTreeMap<String, String>) -> Option<&str> {
     found.get(tags::CONNECTION).map(String::as_str)
 }
 
 /// The way that the tags name, and its function.
-#[must_use]
 pub fn way_of(found: &BTreeMap<String, String>) -> Option<(Way, Option<&str>)> {
     connection_of(found).and_then(Way::parse)
 }
 
 /// Whether the tags name a connection on this way, whichever function's or none's.
-#[must_use]
 pub fn is_on_way(found: &BTreeMap<String, String>, way: &Way) -> bool {
     way_of(found).is_some_and(|(named, _)| named == *way)
 }
 
 /// The side that the tags name.
-#[must_use]
 pub fn side_of(found: &BTreeMap<String, String>) -> Option<Side> {
     let role = found.get(tags::ROLE)?;
     [Side::Function, Side::Proxy, Side::Database]
@@ -161,13 +149,11 @@ pub fn side_of(found: &BTreeMap<String, String>) -> Option<Side> {
 }
 
 /// Whether a group looks ours: it has any of our tags, or a name of the convention, which the console's groups have too.
-#[must_use]
 pub fn looks_ours(group: &SecurityGroup) -> bool {
     Convention::is_any(&group.name) || is_tagged(&group.tags)
 }
 
 /// Whether a group is of a set for this way to a database: by its name, as the console's groups are, or by our tags.
-#[must_use]
 pub fn is_of_set(group: &SecurityGroup, side: Side, way: &Way) -> bool {
     let mut accepted = Convention::accepted(side, way.is_proxied()).iter();
     let is_made_for = || names_side(group, side) && way_of(&group.tags).is_some_and(|(found, _)| found == *way);
@@ -175,19 +161,16 @@ pub fn is_of_set(group: &SecurityGroup, side: Side, way: &Way) -> bool {
 }
 
 /// Whether the tags name this side.
-#[must_use]
 pub fn names_side(group: &SecurityGroup, side: Side) -> bool {
     side_of(&group.tags) == Some(side)
 }
 
 /// Whether the tags say that this program created it, for any purpose.
-#[must_use]
 pub fn is_managed(found: &BTreeMap<String, String>) -> bool {
     found.get(tags::MANAGED).is_some_and(|value| value == "true")
 }
 
 /// Whether the removal of a connection has begun with this group: its mark names one. Any other value is none of ours.
-#[must_use]
 pub fn is_being_removed(group: &SecurityGroup) -> bool {
     removal(group).is_some()
 }
@@ -201,7 +184,6 @@ fn removal(group: &SecurityGroup) -> Option<&str> {
 
 /// Whether a removal of a connection on this way has begun with a group that `remove` can mark: one that is credibly ours, or has
 /// none of the tags that we write at birth, as the console's have none.
-#[must_use]
 pub fn is_removed_on_way(group: &SecurityGroup, side: Side, way: &Way) -> bool {
     let is_of_way = removal(group).and_then(Way::parse).is_some_and(|(of, _)| of == *way);
     let can_be_marked = || !has_own_tags(&group.tags) || judge_alone(group, side, way, For::AnyFunction).is_credible();
@@ -209,14 +191,12 @@ pub fn is_removed_on_way(group: &SecurityGroup, side: Side, way: &Way) -> bool {
 }
 
 /// Whether the removal of this connection has begun with this group.
-#[must_use]
 pub fn is_removed_with(group: &SecurityGroup, connection: &str) -> bool {
     group.tags.get(tags::REMOVING).is_some_and(|found| found == connection)
 }
 
 /// Whether something that is no group of a connection (a gateway, a subnet, a route table, an endpoint, an address) was
 /// made for `connection`, in this role, or in any where none is given.
-#[must_use]
 pub fn is_made_for(found: &BTreeMap<String, String>, connection: &str, role: Option<&str>) -> bool {
     let role_is_right = match (role, found.get(tags::ROLE)) {
         (None, found) => found.is_some(),
@@ -227,19 +207,16 @@ pub fn is_made_for(found: &BTreeMap<String, String>, connection: &str, role: Opt
 }
 
 /// Whether something has the tags of what was to be made: all that distinguish our own resources.
-#[must_use]
 pub fn has_tags_of(found: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
     tags::OWN.iter().all(|key| found.get(*key) == wanted.get(*key))
 }
 
 /// Whether the group of a name is the very one that was to be created.
-#[must_use]
 pub fn is_as_created(group: &SecurityGroup, description: &str, wanted: &BTreeMap<String, String>) -> bool {
     has_tags_of(&group.tags, wanted) && (group.description == description || group.description.is_empty())
 }
 
 /// Whose a group of a fixed name is, such as that of endpoints: made with exactly these tags and this description.
-#[must_use]
 pub fn of_single_group(group: &SecurityGroup, description: &str, connection: &str, role: &str) -> Ownership {
     if !is_tagged(&group.tags) {
         return Ownership::Foreign;
@@ -257,7 +234,6 @@ pub fn of_single_group(group: &SecurityGroup, description: &str, connection: &st
 }
 
 /// Whose a security group is that stands for this side of a way to a database. Pure.
-#[must_use]
 pub fn judge(group: &SecurityGroup, side: Side, way: &Way, made_for: For<'_>, names: &Names<'_>) -> Ownership {
     if !is_tagged(&group.tags) {
         return Ownership::Foreign;
@@ -273,7 +249,6 @@ pub fn judge(group: &SecurityGroup, side: Side, way: &Way, made_for: For<'_>, na
 
 /// Whose a group is by itself, whatever is at the other end of its set: where its run has found the next name of the set
 /// taken, there is no other end.
-#[must_use]
 pub fn judge_alone(group: &SecurityGroup, side: Side, way: &Way, made_for: For<'_>) -> Ownership {
     if !is_tagged(&group.tags) {
         return Ownership::Foreign;
@@ -329,7 +304,6 @@ fn wrong_connection(group: &SecurityGroup, way: &Way, made_for: For<'_>) -> Opti
 }
 
 /// The number of the set, if the name is one that is given to new groups of this side.
-#[must_use]
 pub fn number(group: &SecurityGroup, side: Side, way: &Way) -> Option<u64> {
     let convention = Convention::for_new(side, way.proxy().is_some());
     let number = convention.number(&group.name)?.to_string().parse().ok()?;

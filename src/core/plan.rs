@@ -45,7 +45,6 @@ pub struct Plan {
 
 impl Plan {
     /// How many steps are still to be done.
-    #[must_use]
     pub fn pending(&self) -> usize {
         self.steps
             .iter()
@@ -54,13 +53,11 @@ impl Plan {
     }
 
     /// Whether nothing has to be written.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pending() == 0
     }
 
     /// Whether a group is added to the list of this side's resource.
-    #[must_use]
     pub fn adds_to(&self, side: Side) -> bool {
         self.steps
             .iter()
@@ -68,7 +65,6 @@ impl Plan {
     }
 
     /// The other function whose run has started the set of this plan.
-    #[must_use]
     pub fn begun_for<'p>(&'p self, observation: &Observation) -> Option<&'p str> {
         let mut effects = self.steps.iter().map(|step| &step.effect);
         let function = effects.find_map(|effect| match effect {
@@ -79,14 +75,12 @@ impl Plan {
     }
 
     /// Whether a group or a rule of its set is still missing.
-    #[must_use]
     pub fn prepares_groups(&self) -> bool {
         let mut planned = self.steps.iter().filter(|step| step.status == StepStatus::Planned);
         planned.any(|step| step.effect.prepares_groups())
     }
 
     /// Whether rules of existing groups are restored.
-    #[must_use]
     pub fn sets_back(&self) -> bool {
         let mut effects = self.steps.iter().map(|step| &step.effect);
         effects.any(|effect| matches!(effect, Effect::Removal(RemovalEffect::Revoke { .. })))
@@ -101,14 +95,12 @@ impl Plan {
 
     /// Whether a step that is needed could not be done yet, and was left for the next run. What a run would only delete of
     /// its own is not needed.
-    #[must_use]
     pub fn has_skipped(&self) -> bool {
         let mut skipped = self.steps.iter().filter(|step| step.status == StepStatus::Skipped);
         skipped.any(|step| !step.effect.takes_back())
     }
 
     /// Whether this run has replaced the list of groups of this side's resource.
-    #[must_use]
     pub fn has_written_to(&self, side: Side) -> bool {
         let written = |step: &Step| match &step.effect {
             Effect::Removal(RemovalEffect::OffDatabase { .. }) => Some(Side::Database),
@@ -121,7 +113,6 @@ impl Plan {
     }
 
     /// The group of the set on this side that exists already, from an earlier run.
-    #[must_use]
     pub fn existing(&self, side: Side) -> Option<&GroupId> {
         self.steps.iter().find_map(|step| match &step.effect {
             Effect::CreateSecurityGroup {

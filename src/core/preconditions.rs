@@ -138,7 +138,6 @@ fn check_proxy(database: &Database, proxy: &Proxy) -> Result<(), Unmet> {
 
 /// What is still to come of the proxy's health for the database: while it is `REGISTERING`, or waits for
 /// capacity. With `after_change`, also an answer that may be from before the change: none, or `UNREACHABLE`.
-#[must_use]
 pub fn health_to_come(observation: &Observation, after_change: bool) -> Option<Pending> {
     let Observation { database, proxy, .. } = observation;
     let proxy = proxy.as_ref()?;
@@ -158,7 +157,6 @@ pub fn health_to_come(observation: &Observation, after_change: bool) -> Option<P
 
 /// What of a connection that is as it should be is still taking effect. States that do not end by
 /// themselves, or are none of the connection's, are no matter of a run that writes nothing.
-#[must_use]
 pub fn still_settling(observation: &Observation) -> Vec<Pending> {
     let Observation {
         database,
@@ -453,7 +451,6 @@ fn named(group: &SecurityGroup) -> String {
 }
 
 /// What the user should know, and the plan does not change.
-#[must_use]
 pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
     let observation = assessment.observation;
     let is_set_back = |group: &GroupId| {
@@ -499,7 +496,6 @@ pub fn notes(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
 }
 
 /// Source: docs/attaching.md, "Published versions".
-#[must_use]
 pub fn versions_stay(function: &Function) -> String {
     format!(
         "Published versions of function {}, and aliases that point to them, keep the network settings that they were published with.",

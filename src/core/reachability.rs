@@ -53,7 +53,6 @@ fn items<T>(part: &Part<Vec<T>>) -> &[T] {
 
 impl<'n> Paths<'n> {
     /// Lays out a network.
-    #[must_use]
     pub fn new(network: &'n Network) -> Self {
         let lists: BTreeMap<&PrefixListId, Vec<Addresses>> = items(&network.prefix_lists)
             .iter()
@@ -112,38 +111,32 @@ impl<'n> Paths<'n> {
     }
 
     /// The network that is asked about.
-    #[must_use]
     pub fn network(&self) -> &'n Network {
         self.network
     }
 
     /// A VPC that was read.
-    #[must_use]
     pub fn vpc(&self, id: &VpcId) -> Option<&'n Vpc> {
         self.vpcs.get(id).copied()
     }
 
     /// A subnet that was read.
-    #[must_use]
     pub fn subnet(&self, id: &SubnetId) -> Option<&'n Subnet> {
         self.subnets.get(id).copied()
     }
 
     /// The Availability Zone of a subnet that was read.
-    #[must_use]
     pub fn zone(&self, id: &SubnetId) -> Option<&'n str> {
         self.subnet(id).map(|subnet| subnet.availability_zone.as_str())
     }
 
     /// The addresses of a subnet in one family, if it has such.
-    #[must_use]
     pub fn addresses(&self, id: &SubnetId, v6: bool) -> Option<Addresses> {
         let mut ranges = self.subnet(id)?.cidrs.iter().map(|&cidr| Addresses::from(cidr));
         ranges.find(|addresses| addresses.is_v6() == v6)
     }
 
     /// The peering connections between two VPCs, those that work first.
-    #[must_use]
     pub fn peerings(&self, a: &VpcId, b: &VpcId) -> Vec<&'n Peering> {
         let mut found: Vec<&Peering> = self
             .peerings
@@ -250,7 +243,6 @@ impl<'n> Paths<'n> {
     }
 
     /// What the ACL of a subnet denies of the traffic that is wanted, to or from the other end.
-    #[must_use]
     pub fn acl_crossing(&self, subnet: &'n SubnetId, direction: Direction, wanted: Block) -> AclCrossing<'n> {
         let answer = self.compiled_acl(subnet);
         AclCrossing {
@@ -263,7 +255,6 @@ impl<'n> Paths<'n> {
     }
 
     /// What the groups on a resource let through of the traffic that is wanted, where the other end has `peers`.
-    #[must_use]
     pub fn passage(&self, groups: &[GroupId], direction: Direction, wanted: Block, peers: &[GroupId]) -> Passage<'n> {
         let mut passage = Passage::of(wanted);
         if let Err(why) = self.network.groups.read() {

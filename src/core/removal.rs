@@ -42,7 +42,6 @@ use crate::users::Users;
 
 /// Whether the tags say that a group was made for the connection, is being removed with it, or was left by the removal of
 /// another function from the same database, and is no function's.
-#[must_use]
 pub fn is_made_for(group: &SecurityGroup, observation: &Observation) -> bool {
     let connection = observation.connection_id();
     names_connection(group, &connection)
@@ -83,7 +82,6 @@ pub struct Standing {
 
 impl Standing {
     /// Whether the resource of a side still exists.
-    #[must_use]
     pub fn has(&self, side: Side) -> bool {
         !self.gone.contains(&side)
     }

@@ -35,7 +35,6 @@ impl Lists {
 
     /// The groups that were seen on this side's resource and are not there any more, of those that were made for it and
     /// are complete: by name, as many as there is room for.
-    #[must_use]
     pub fn taken_off<'o>(&self, found: &'o Observation, side: Side) -> Vec<&'o SecurityGroup> {
         let (on, seen) = (found.groups_on(side), self.0.get(&side));
         let names = Names::new(&found.groups);

@@ -6,7 +6,6 @@ use crate::model::Named;
 const OFFERED: usize = 3;
 
 /// The names nearest to `name`: those that are alike, or all where there are but few.
-#[must_use]
 pub fn similar(name: &str, mut names: Vec<String>) -> Vec<String> {
     const ALIKE: f64 = 0.75;
     let wanted = Named::of(name).name().to_ascii_lowercase();

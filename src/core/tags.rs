@@ -19,7 +19,6 @@ pub const OWN: [&str; 3] = [MANAGED, CONNECTION, ROLE];
 pub const PREFIX: &str = "autoconnect:";
 
 /// The value of [`ROLE`] for a side.
-#[must_use]
 pub fn role(side: Side) -> &'static str {
     match side {
         Side::Database => "database",

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 /// A duration in its two largest units: `45s`, `5m 20s`, `1h 5m`, `2d 3h`. Below a second in milliseconds: `300ms`.
-#[must_use]
 pub fn span(time: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     let seconds = time.as_secs();
@@ -24,7 +23,6 @@ pub fn span(time: Duration) -> String {
 }
 
 /// A number of bytes: exact below 1 KiB, else in KiB or MiB, rounded down to one decimal place.
-#[must_use]
 pub fn size(bytes: u64) -> String {
     const KIB: u64 = 1 << 10;
     const MIB: u64 = 1 << 20;
@@ -41,7 +39,6 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// A number with its noun, in the plural where it is not one: `1 write`, `2 writes`.
-#[must_use]
 pub fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")

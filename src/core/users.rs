@@ -186,7 +186,6 @@ impl Users {
     }
 
     /// Whether this operation was asked for because of what another one had found.
-    #[must_use]
     pub fn followed(&self, operation: Operation) -> bool {
         self.followed.contains(&operation)
     }
@@ -202,13 +201,11 @@ impl Users {
     }
 
     /// What could not be read: until it can, any group may have users that are not known.
-    #[must_use]
     pub fn unread(&self) -> &[Unread] {
         &self.unread
     }
 
     /// The functions of which a published version uses a group.
-    #[must_use]
     pub fn published(&self) -> BTreeSet<&str> {
         let users = self.by_group.values().flatten();
         users

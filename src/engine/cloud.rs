@@ -150,7 +150,6 @@ pub enum DbProxy {
 
 impl DbProxy {
     /// Its name.
-    #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Known(proxy) => &proxy.name,
@@ -360,7 +359,6 @@ pub enum FunctionChange<'a> {
 
 impl<'a> FunctionChange<'a> {
     /// It gets this VPC with its groups.
-    #[must_use]
     pub fn vpc(vpc: &'a FunctionVpc) -> Self {
         Self::Vpc(vpc, NewGroups::Grown(&vpc.groups))
     }

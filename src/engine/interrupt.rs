@@ -21,20 +21,17 @@ impl Trigger {
 
 impl Interrupt {
     /// An interrupt with what raises it.
-    #[must_use]
     pub fn new() -> (Trigger, Self) {
         let (sender, receiver) = watch::channel(false);
         (Trigger(sender), Self(receiver))
     }
 
     /// An interrupt that is never raised.
-    #[must_use]
     pub fn never() -> Self {
         Self::new().1
     }
 
     /// Whether it was raised.
-    #[must_use]
     pub fn is_raised(&self) -> bool {
         *self.0.borrow()
     }

@@ -33,7 +33,6 @@ const NEW_SECRET: &str = "-000new";
 const NEW_PROXY: &str = "prx-new-";
 
 /// Whether this is the id, ARN or host name of something that exists in the preview only.
-#[must_use]
 pub fn is_new(id: &str) -> bool {
     id.starts_with(NEW) || id.ends_with(NEW_SECRET) || id.contains(NEW_PROXY)
 }
@@ -161,7 +160,6 @@ impl<'c> Preview<'c> {
     }
 
     /// The account and Region, as far as anything that was read is in one.
-    #[must_use]
     pub fn origin(&self) -> Origin {
         Origin::of_arn(&self.state().an_arn()).or(self.account.home())
     }

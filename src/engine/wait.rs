@@ -22,7 +22,6 @@ pub struct Pauses {
 
 impl Pauses {
     /// Pauses at this pace until the deadline.
-    #[must_use]
     pub fn until(deadline: Instant, pace: Pace) -> Self {
         let backoff = ExponentialBackoff {
             current_interval: pace.first,
@@ -53,7 +52,6 @@ impl Pauses {
 }
 
 /// A time of a tenth more or less, so that many schedules do not all ask at once.
-#[must_use]
 pub fn jittered(time: Duration) -> Duration {
     // The standard library draws the keys of its hash tables at random, and hands them out.
     let random = RandomState::new().hash_one(0_u8);

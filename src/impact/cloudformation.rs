@@ -52,7 +52,6 @@ pub enum CloudFormationError {
 
 impl CloudFormationError {
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::Template(_) => {

@@ -127,13 +127,11 @@ pub struct Ids {
 
 impl Ids {
     /// Exactly these.
-    #[must_use]
     pub fn of(ids: Vec<String>) -> Self {
         Self { ids, ..Self::default() }
     }
 
     /// None that are known, and why.
-    #[must_use]
     pub fn unknown(why: impl Into<String>) -> Self {
         Self {
             more: Some(why.into()),
@@ -166,7 +164,6 @@ pub struct Future {
 
 impl Future {
     /// The account as it is.
-    #[must_use]
     pub fn of(document: AccountDocument) -> Self {
         Self {
             document,
@@ -198,7 +195,6 @@ impl Future {
     }
 
     /// What depends on a group, a subnet or a VPC of the account, by its id.
-    #[must_use]
     pub fn depending_on(&self, id: &str) -> Option<(About, Layer)> {
         if self.has_group(id) {
             return Some((About::Group(id.to_owned()), Layer::Groups));

@@ -270,7 +270,6 @@ pub async fn judge(
 }
 
 /// A text in which what stands for ids that do not exist yet is said by its address.
-#[must_use]
 pub(super) fn with_addresses(text: &str, names: &[(String, String)]) -> String {
     let mut text = text.to_owned();
     for (placeholder, address) in names {

@@ -51,7 +51,6 @@ pub enum TerraformError {
 
 impl TerraformError {
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::Unreadable { .. } => "name a file that `terraform show -json PLAN` has written".to_owned(),

@@ -12,7 +12,6 @@ use crate::report::DriftSummary;
 const NAMESPACE: &str = "autoconnect";
 
 /// The line, for a look of this function.
-#[must_use]
 pub fn embedded(function: &str, found: &Round, duration: Duration, ended: SystemTime) -> Value {
     let DriftSummary {
         in_sync,

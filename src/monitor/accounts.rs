@@ -38,7 +38,6 @@ pub enum Handle<'a> {
 
 impl Handle<'_> {
     /// The account and Region itself.
-    #[must_use]
     pub fn as_cloud(&self) -> &dyn Cloud {
         match self {
             Self::Own(cloud) => cloud.as_ref(),
@@ -113,7 +112,6 @@ impl Accounts for OfflineFile {
 }
 
 /// Why a place is not that of an account file.
-#[must_use]
 pub fn elsewhere(place: &Place, account: &str, region: &str) -> Option<Unreachable> {
     let elsewhere = |what: &str, wanted: &str, found: &str| Unreachable {
         code: "other-account",
@@ -134,7 +132,6 @@ pub struct OnAws(pub crate::aws::Configuration);
 
 /// The configuration of a place: what it leaves out is as the global options have it.
 #[cfg(feature = "aws")]
-#[must_use]
 pub fn configuration(own: &crate::aws::Configuration, place: &Place) -> crate::aws::Configuration {
     let Place {
         region,

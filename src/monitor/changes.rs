@@ -82,7 +82,6 @@ pub struct Changes {
 
 impl Changes {
     /// Whether there is nothing to report.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.new.is_empty()
             && self.changed.is_empty()
@@ -140,7 +139,6 @@ pub(super) fn open_findings<'a>(
 
 impl State {
     /// What has changed since this recipient was last notified. What it was never notified of was in sync.
-    #[must_use]
     pub fn changes(&self, recipient: &str, patrol: &Round) -> Changes {
         let nothing = BTreeMap::new();
         let told = self.recipients.get(recipient).unwrap_or(&nothing);
@@ -187,7 +185,6 @@ impl State {
 
 impl State {
     /// The failure of the last looks at this shard that a recipient was notified of.
-    #[must_use]
     pub fn failed_look(&self, recipient: &str, shard: Option<Shard>) -> Option<&FailedLook> {
         self.failed_looks.get(&of_shard(recipient, shard))
     }

@@ -160,7 +160,6 @@ pub struct Mending {
 impl Mending {
     /// The run of `setup` that does all that these remedies do; none where one of them is another command, or two say
     /// something different.
-    #[must_use]
     pub fn of<'r>(connection: &Connection, remedies: impl IntoIterator<Item = &'r [String]>) -> Option<Self> {
         let start = command("setup", connection, None);
         let direct = Target::direct(connection.kind, &connection.database, &connection.function);
@@ -303,7 +302,6 @@ impl Repairs {
     }
 
     /// Whether something may have been written.
-    #[must_use]
     pub fn has_written(&self) -> bool {
         self.calls.write > 0
     }

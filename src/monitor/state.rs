@@ -135,7 +135,6 @@ impl From<Entry> for Known {
 
 impl Known {
     /// Whether it was connected here once, and is not among those that were found, by their ids.
-    #[must_use]
     pub fn is_missed(&self, origin: &Origin, found: &BTreeSet<String>) -> bool {
         let is_same = |ours: &Option<String>, theirs: &Option<String>| match (ours, theirs) {
             (Some(ours), Some(theirs)) => ours == theirs,
@@ -300,7 +299,6 @@ impl State {
     }
 
     /// The connections that are known.
-    #[must_use]
     pub fn known(&self) -> Vec<Known> {
         self.connections.values().cloned().collect()
     }

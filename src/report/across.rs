@@ -13,7 +13,6 @@ use crate::reconcile::{Converged, Ending};
 
 impl RunDocument {
     /// The document of a run of `setup` across two VPCs that did not fail.
-    #[must_use]
     pub fn across_vpcs(converged: &Converged<Seen>, path: Option<&Diagnosis>, api_calls: ApiCalls) -> Self {
         let seen = &converged.found;
         let observation = observation(seen);
@@ -37,20 +36,17 @@ impl RunDocument {
 }
 
 /// The path of a connection across two VPCs: as it is at the end of a run, and of a plan as it will be.
-#[must_use]
 pub fn path_across(converged: &Converged<Seen>) -> Diagnosis {
     outlook(converged.found.scene.clone(), &converged.draft.plan)
 }
 
 /// Whether the function reaches the database across two VPCs.
-#[must_use]
 pub fn is_open_across(converged: &Converged<Seen>, path: Option<&Diagnosis>) -> bool {
     let observation = observation(&converged.found);
     is_open(path, &observation.database, observation.proxy.as_ref())
 }
 
 /// The end of a run across two VPCs.
-#[must_use]
 pub fn text_across(converged: &Converged<Seen>, path: Option<&Diagnosis>) -> String {
     let mut text = converged_text(converged);
     let observation = observation(&converged.found);

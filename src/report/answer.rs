@@ -67,7 +67,6 @@ pub struct NotApplied {
 
 impl ApplyAnswer {
     /// How a run has ended, in an answer of at most `limit` bytes.
-    #[must_use]
     pub fn new(ended: &BatchDocument, limit: usize) -> Self {
         let mut summary = ApplySummary::default();
         for connection in &ended.connections {
@@ -104,7 +103,6 @@ impl ApplyAnswer {
     }
 
     /// Whether all connections are as they should be.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         self.summary.incomplete + self.summary.failed == 0
     }

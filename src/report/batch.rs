@@ -102,7 +102,6 @@ pub enum FailedResult {
 
 impl BatchConnection {
     /// A connection as it is planned, or as its run has ended.
-    #[must_use]
     pub fn new(planned: &Planned) -> Self {
         let name = &planned.item.name;
         match &planned.outcome {
@@ -118,7 +117,6 @@ impl BatchConnection {
     }
 
     /// A connection whose run did not fail.
-    #[must_use]
     pub fn ran(name: &str, document: &RunDocument) -> Self {
         Self::Ran(Box::new(RunDocument {
             name: Some(name.to_owned()),
@@ -127,7 +125,6 @@ impl BatchConnection {
     }
 
     /// Its name.
-    #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Ran(document) => document.name.as_deref().unwrap_or_default(),
@@ -136,7 +133,6 @@ impl BatchConnection {
     }
 
     /// How its run has ended.
-    #[must_use]
     pub fn result(&self) -> BatchResult {
         match self {
             Self::Failed(_) => BatchResult::Failed,
@@ -162,7 +158,6 @@ impl BatchConnection {
     }
 
     /// What is decided of it, in one word.
-    #[must_use]
     pub fn decision(&self) -> &str {
         match self {
             Self::Ran(document) => &document.decision,
@@ -171,7 +166,6 @@ impl BatchConnection {
     }
 
     /// Its steps; none where it has failed.
-    #[must_use]
     pub fn steps(&self) -> &[StepEntry] {
         match self {
             Self::Ran(document) => &document.steps,
@@ -182,7 +176,6 @@ impl BatchConnection {
 
 impl BatchDocument {
     /// The document of connections as they were planned or have ended.
-    #[must_use]
     pub fn new(planned: &[Planned], dry_run: bool, api_calls: ApiCalls) -> Self {
         let connections: Vec<BatchConnection> = planned.iter().map(BatchConnection::new).collect();
         let origins = planned.iter().map(|planned| match &planned.outcome {
@@ -207,7 +200,6 @@ impl BatchDocument {
     }
 
     /// The number of connections by decision or result, in words.
-    #[must_use]
     pub fn counted(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for connection in &self.connections {
@@ -230,7 +222,6 @@ impl BatchDocument {
     }
 
     /// How many steps are planned.
-    #[must_use]
     pub fn planned_steps(&self) -> usize {
         let steps = self.connections.iter().flat_map(BatchConnection::steps);
         steps.filter(|step| step.status == StepStatus::Planned).count()
@@ -240,7 +231,6 @@ impl BatchDocument {
 const BOLD: Style = Style::new().bold();
 
 /// The plan of all connections, grouped by database, before the user is asked.
-#[must_use]
 pub fn batch_plan_text(planned: &[Planned], document: &BatchDocument) -> String {
     let mut text = String::new();
     let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
@@ -315,7 +305,6 @@ fn connection_text(text: &mut String, planned: &Planned) {
 }
 
 /// The end of an applied run over many connections.
-#[must_use]
 pub fn batch_end_text(ended: &[Planned], document: &BatchDocument) -> String {
     let mut text = String::new();
     for planned in ended {
@@ -407,7 +396,6 @@ pub enum BatchEventKind {
 
 impl BatchEvent {
     /// What happens to a connection now.
-    #[must_use]
     pub fn now(name: &str, event: BatchEventKind) -> Self {
         Self {
             name: name.to_owned(),
@@ -419,7 +407,6 @@ impl BatchEvent {
 
 impl BatchEventKind {
     /// What is told of an event of a connection; none where a step only begins.
-    #[must_use]
     pub fn of(name: &str, event: batch::Event<'_>) -> Option<Self> {
         Some(match event {
             batch::Event::Started => Self::Started,
@@ -434,7 +421,6 @@ impl BatchEventKind {
     }
 
     /// The event for how a run goes on; none where a step only begins.
-    #[must_use]
     pub fn of_progress(progress: Progress<'_>) -> Option<Self> {
         match progress {
             Progress::Started(_) => None,

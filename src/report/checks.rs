@@ -49,7 +49,6 @@ pub struct Checks {
 
 impl ChecksDocument {
     /// The document of these checks.
-    #[must_use]
     pub fn new(command: &str, origin: Origin, checks: Checks, api_calls: ApiCalls) -> Self {
         let Origin { account, region } = origin;
         Self {
@@ -64,7 +63,6 @@ impl ChecksDocument {
 
     /// For people: the account and Region, whether it works, then what does not with its evidence and remedy, then the
     /// rest in one line each.
-    #[must_use]
     pub fn text(&self) -> String {
         let origin = Origin {
             account: self.account.clone(),
@@ -79,7 +77,6 @@ impl ChecksDocument {
 
 impl Checks {
     /// These checks.
-    #[must_use]
     pub fn new(summary: String, checks: Vec<Check>) -> Self {
         Self {
             summary,
@@ -89,13 +86,11 @@ impl Checks {
     }
 
     /// The exit status: 2 where a check fails.
-    #[must_use]
     pub fn exit_status(&self) -> u8 {
         if self.verdict == Status::Fail { 2 } else { 0 }
     }
 
     /// The text without the account and Region, for one that has named them already.
-    #[must_use]
     pub fn text(&self) -> String {
         let bold = style(self.verdict).bold();
         let mut text = String::new();

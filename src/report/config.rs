@@ -89,7 +89,6 @@ const DIM: Style = Style::new().dimmed();
 
 impl ConfigDocument {
     /// These settings, from these files.
-    #[must_use]
     pub fn new(settings: Vec<ConfigSetting>, files: Vec<ConfigFile>, unknown_variables: Vec<String>) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
@@ -101,7 +100,6 @@ impl ConfigDocument {
     }
 
     /// For people.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
         let value = |setting: &ConfigSetting| setting.value.clone().unwrap_or_else(|| "-".to_owned());

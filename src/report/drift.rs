@@ -187,7 +187,6 @@ pub enum Notice {
 
 impl Notice {
     /// The subject of a message.
-    #[must_use]
     pub fn subject(&self) -> String {
         match self {
             Self::Changes(DriftNotice { summary, .. }) => format!(
@@ -201,7 +200,6 @@ impl Notice {
 
 impl FailedLookNotice {
     /// The notice of a look that ended with this error.
-    #[must_use]
     pub fn new(report: &Report, time: &str) -> Self {
         let Origin { account, region } = report.origin.clone();
         Self {
@@ -239,7 +237,6 @@ pub struct DriftAnswer {
 
 impl DriftDocument {
     /// The document of a look.
-    #[must_use]
     pub fn new(patrol: &Round) -> Self {
         let Origin { account, region } = patrol.origin();
         Self {
@@ -259,7 +256,6 @@ impl DriftDocument {
     }
 
     /// The document with what has changed since the last run.
-    #[must_use]
     pub fn with_changes(patrol: &Round, changes: &Changes) -> Self {
         Self {
             new: Some(changes.new.clone()),
@@ -274,7 +270,6 @@ impl DriftDocument {
 
 impl DriftSummary {
     /// Counts a look's verdicts.
-    #[must_use]
     pub fn new(patrol: &Round) -> Self {
         Self {
             in_sync: patrol.count(Verdict::InSync),
@@ -287,7 +282,6 @@ impl DriftSummary {
 
 impl ConnectionDrift {
     /// One connection of a look.
-    #[must_use]
     pub fn new(judged: &Judged) -> Self {
         Self {
             time: None,
@@ -305,7 +299,6 @@ impl ConnectionDrift {
     }
 
     /// A line of a log: one connection, and when it was looked at.
-    #[must_use]
     pub fn at(judged: &Judged, time: &str) -> Self {
         Self {
             time: Some(time.to_owned()),
@@ -316,7 +309,6 @@ impl ConnectionDrift {
 
 impl DriftNotice {
     /// What has changed, in a notice of at most `limit` bytes.
-    #[must_use]
     pub fn new(patrol: &Round, changes: &Changes, time: &str, limit: usize) -> Self {
         let Origin { account, region } = patrol.origin();
         let mut worst_first: Vec<&FindingChange> = changes.new.iter().collect();
@@ -340,7 +332,6 @@ impl DriftNotice {
 
 impl DriftAnswer {
     /// What a look has found, in an answer of at most `limit` bytes.
-    #[must_use]
     pub fn new(patrol: &Round, limit: usize) -> Self {
         let Origin { account, region } = patrol.origin();
         let mut room = Room::of(limit);
@@ -441,7 +432,6 @@ fn colour_of(severity: Severity) -> Style {
 }
 
 /// A look, for people; one of a schedule with its time.
-#[must_use]
 pub fn drift_text(patrol: &Round, time: Option<&str>) -> String {
     let is_alone = patrol.origins.len() < 2;
     let clock = Clock::of_system();
@@ -517,7 +507,6 @@ pub(super) fn repair_in_words(repair: &RepairEntry) -> String {
 }
 
 /// What the user is asked about before repairs are carried out.
-#[must_use]
 pub fn repairs_text(found: &Round, repairs: &Repairs) -> String {
     let mut text = String::new();
     for (at, draft) in repairs.planned() {

@@ -69,7 +69,6 @@ pub struct Report {
 
 impl Report {
     /// An error that comes before anything was read or written.
-    #[must_use]
     pub fn new(code: &str, error: &dyn Error, hint: Option<String>) -> Self {
         Self {
             body: ErrorBody {
@@ -86,14 +85,12 @@ impl Report {
     }
 
     /// Options that do not go together, or that change nothing.
-    #[must_use]
     pub fn usage(message: &str, hint: &str) -> Box<Self> {
         let error = io::Error::other(message);
         Box::new(Self::new("usage", &error, Some(hint.to_owned())))
     }
 
     /// What a build without the adapter to AWS says.
-    #[must_use]
     pub fn no_aws() -> Self {
         let error = io::Error::other("this build has no AWS support");
         let hint = "use an account file with --offline FILE, or build with the default features";
@@ -101,7 +98,6 @@ impl Report {
     }
 
     /// A failed run.
-    #[must_use]
     pub fn of_run(failure: &Failure) -> Self {
         let error = &failure.error;
         let call = match error {
@@ -185,7 +181,6 @@ impl Report {
     }
 
     /// The error for scripts.
-    #[must_use]
     pub fn document(&self) -> ErrorDocument {
         let Origin { account, region } = self.origin.clone();
         ErrorDocument {

@@ -41,7 +41,6 @@ pub enum Part {
 
 impl Expression {
     /// A text without expressions.
-    #[must_use]
     pub fn text(text: &str) -> Self {
         Self::Text(vec![Part::Literal(text.to_owned())])
     }
@@ -73,7 +72,6 @@ pub struct Block {
 
 impl Block {
     /// An empty block.
-    #[must_use]
     pub fn new(name: &'static str, labels: &[&str]) -> Self {
         Self {
             name,
@@ -117,7 +115,6 @@ struct Line {
 }
 
 /// Writes a body.
-#[must_use]
 pub fn write(body: &[Item]) -> String {
     let mut lines = Vec::new();
     write_body(&mut lines, 0, body);
@@ -125,7 +122,6 @@ pub fn write(body: &[Item]) -> String {
 }
 
 /// Writes a body as a comment.
-#[must_use]
 pub fn commented(body: &[Item]) -> String {
     let text = write(body);
     let lines = text.lines().map(|line| format!("  {line}").trim_end().to_owned());
@@ -251,7 +247,6 @@ fn object_key(key: &str) -> String {
 }
 
 /// Whether a text is a name in HCL, of ASCII letters.
-#[must_use]
 pub fn is_identifier(text: &str) -> bool {
     let mut characters = text.chars();
     characters

@@ -99,7 +99,6 @@ impl ImpactSummary {
     }
 
     /// In words.
-    #[must_use]
     pub fn words(&self) -> String {
         let Self {
             breaks,
@@ -124,7 +123,6 @@ pub struct NotUnderstood {
 
 impl ImpactDocument {
     /// The document of what was judged.
-    #[must_use]
     pub fn new(
         (origin, source): (Origin, ImpactSource),
         mut judged: Vec<Judged>,
@@ -149,14 +147,12 @@ impl ImpactDocument {
     }
 
     /// Whether a connection has this effect.
-    #[must_use]
     pub fn has(&self, effect: Effect) -> bool {
         let mut connections = self.connections.iter();
         connections.any(|connection| connection.effect == effect || connection.also.contains(&effect))
     }
 
     /// For people: what is affected with its reasons, then what was not understood.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
         let origin = Origin {
@@ -195,7 +191,6 @@ impl ImpactDocument {
     }
 
     /// What the change does, in one sentence.
-    #[must_use]
     pub fn headline(&self) -> String {
         let connections = count(self.connections.len(), "connection");
         format!("{connections}: {}", self.summary.words())
@@ -208,7 +203,6 @@ impl ImpactDocument {
     }
 
     /// How many connections of the manifest were not judged.
-    #[must_use]
     pub fn elsewhere_in_words(&self) -> Option<String> {
         match self.elsewhere {
             0 => None,
@@ -222,7 +216,6 @@ impl ImpactDocument {
 
 impl Judged {
     /// All effects, in words.
-    #[must_use]
     pub fn effects(&self) -> String {
         let effects = std::iter::once(&self.effect).chain(&self.also);
         effects.map(|effect| effect.as_str()).collect::<Vec<_>>().join(", ")

@@ -173,7 +173,6 @@ impl ListedConnections {
 
 impl ListDocument {
     /// What is connected with a database.
-    #[must_use]
     pub fn one(estate: &Estate, database: &Database, listing: &[Compute<'_>], api_calls: ApiCalls) -> Self {
         let ListedConnections {
             database: listed,
@@ -192,7 +191,6 @@ impl ListDocument {
     }
 
     /// What is connected with each of all databases.
-    #[must_use]
     pub fn all(
         estate: &Estate,
         databases: &[(&Database, Listing<'_>)],
@@ -211,7 +209,6 @@ impl ListDocument {
     }
 
     /// Whether no function is connected.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         match self {
             Self::One(one) => one.functions.is_empty(),
@@ -220,7 +217,6 @@ impl ListDocument {
     }
 
     /// The account and Region.
-    #[must_use]
     pub fn origin(&self) -> Origin {
         let (account, region) = match self {
             Self::One(one) => (&one.account, &one.region),
@@ -237,7 +233,6 @@ const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// The list, for people.
-#[must_use]
 pub fn list_text(document: &ListDocument) -> String {
     let mut text = String::new();
     line(&mut text, &document.origin().heading());

@@ -286,7 +286,6 @@ pub struct ReportDocument {
 
 impl ReportDocument {
     /// The document of a page that was written to this file.
-    #[must_use]
     pub fn new(file: &str, page: &PageData, api_calls: ApiCalls) -> Self {
         Self {
             schema_version: page.schema_version,
@@ -301,7 +300,6 @@ impl ReportDocument {
     }
 
     /// The document as text.
-    #[must_use]
     pub fn text(&self) -> String {
         let origin = Origin {
             account: self.account.clone(),

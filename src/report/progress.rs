@@ -26,7 +26,6 @@ pub struct ProgressLine {
 
 impl ProgressLine {
     /// Progress that is shown, or that never is.
-    #[must_use]
     pub fn new(visible: bool) -> Self {
         let is_terminal = io::stderr().is_terminal();
         let bar = ProgressBar::new_spinner();

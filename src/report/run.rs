@@ -242,7 +242,6 @@ impl ResultName {
 
 impl RunDocument {
     /// The document of a run of `setup` that did not fail.
-    #[must_use]
     pub fn setup(ended: &Converged<Situation>, api_calls: ApiCalls) -> Self {
         let run = ConnectionRun::new(&ended.found.observation, ended.path.as_ref(), &ended.draft);
         let result = ResultName::of(ended.ending, ResultName::Connected);
@@ -250,7 +249,6 @@ impl RunDocument {
     }
 
     /// The document of a run of `remove` that did not fail.
-    #[must_use]
     pub fn remove(ended: &Converged<Standing>, api_calls: ApiCalls) -> Self {
         let run = ConnectionRun::new(&ended.found.observation, None, &ended.draft);
         let result = if is_incomplete(ended) {
@@ -262,7 +260,6 @@ impl RunDocument {
     }
 
     /// The document of a run of `cleanup` that did not fail.
-    #[must_use]
     pub fn cleanup(ended: &Converged<Leftovers>, api_calls: ApiCalls) -> Self {
         let run = Run::Cleanup {
             connection: (),
@@ -273,7 +270,6 @@ impl RunDocument {
     }
 
     /// The document of a run of `adopt` that did not fail.
-    #[must_use]
     pub fn adopt(ended: &Converged<ChosenGroups>, api_calls: ApiCalls) -> Self {
         let groups = ended.found.groups.iter();
         let run = Run::Adopt {
@@ -290,7 +286,6 @@ impl RunDocument {
     }
 
     /// The document of a run of `attach` that did not fail.
-    #[must_use]
     pub fn attach(ended: &Converged<<Attach as Goal>::Seen>, api_calls: ApiCalls) -> Self {
         let run = AttachmentRun::new(&ended.found.0);
         let result = ResultName::of(ended.ending, ResultName::Attached);
@@ -298,7 +293,6 @@ impl RunDocument {
     }
 
     /// The document of a run of `detach` that did not fail.
-    #[must_use]
     pub fn detach(ended: &Converged<<Detach as Goal>::Seen>, api_calls: ApiCalls) -> Self {
         let run = AttachmentRun::new(&ended.found.0);
         let result = ResultName::of(ended.ending, ResultName::Detached);
@@ -306,7 +300,6 @@ impl RunDocument {
     }
 
     /// The document of a run of `internet setup` that did not fail.
-    #[must_use]
     pub fn internet(ended: &Converged<internet::Scene>, wish: &Wish, api_calls: ApiCalls) -> Self {
         let function = &ended.found.function;
         let answer = internet::check(&ended.found, wish);
@@ -321,7 +314,6 @@ impl RunDocument {
     }
 
     /// The document of a run of `msk setup` that did not fail.
-    #[must_use]
     pub fn msk(ended: &Converged<MskSite>, api_calls: ApiCalls) -> Self {
         let scene = &ended.found.scene;
         let place = scene.placement();
@@ -342,7 +334,6 @@ impl RunDocument {
     }
 
     /// The document of a run of `diagnose --fix` that did not fail, with the checks at its end.
-    #[must_use]
     pub fn fix<S>(ended: &Converged<S>, checks: Checks, api_calls: ApiCalls) -> Self {
         let result = match ResultName::of(ended.ending, ResultName::Fixed) {
             ResultName::Fixed | ResultName::Unchanged if checks.verdict == Status::Fail => ResultName::Incomplete,
@@ -375,7 +366,6 @@ impl RunDocument {
 }
 
 /// Whether a run of `remove` ends with the function still reaching the database by what is no connection of its own.
-#[must_use]
 pub fn is_incomplete(ended: &Converged<Standing>) -> bool {
     let is_pending = ended.ending == Ending::Planned && ended.dry_run;
     let left = || still_connected(&ended.found, &ended.draft.plan);

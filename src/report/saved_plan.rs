@@ -105,7 +105,6 @@ pub enum AccountKind {
 
 impl AccountKind {
     /// What `--offline` chooses.
-    #[must_use]
     pub fn of(offline: Option<&Path>) -> Self {
         offline.map_or(Self::Aws, |_| Self::AccountFile)
     }
@@ -205,7 +204,6 @@ impl SavedStep {
     }
 
     /// The step without its parameters.
-    #[must_use]
     pub fn entry(&self) -> StepEntry {
         StepEntry {
             id: self.id,
@@ -266,7 +264,6 @@ fn listed(differences: &[String]) -> String {
 
 impl PlanError {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "plan-invalid",
@@ -276,7 +273,6 @@ impl PlanError {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Invalid { .. } | Self::Outdated { .. } => {
@@ -294,7 +290,6 @@ impl SavedPlan {
     pub const LARGEST: u64 = 64 << 20;
 
     /// The plan of a draft whose steps were recorded.
-    #[must_use]
     pub fn new(draft: &Draft, origin: &Origin, place: AccountKind, arguments: Vec<String>) -> Self {
         let steps = draft.plan.steps.iter().map(StepEntry::from).zip(&draft.recorded);
         let list = |(side, groups): (&Side, &Vec<GroupId>)| (side.to_string(), groups.clone());
@@ -321,7 +316,6 @@ impl SavedPlan {
     }
 
     /// The plan of many connections, all of which were planned.
-    #[must_use]
     pub fn of_many(planned: &[(&Item, &Ran)], origin: &Origin, place: AccountKind, arguments: Vec<String>) -> Self {
         let mut plan = Self {
             connections: planned
@@ -355,7 +349,6 @@ impl SavedPlan {
     }
 
     /// The steps of a connection of a plan of many.
-    #[must_use]
     pub fn steps_of(&self, connection: &str) -> Vec<Recorded> {
         let steps = self.steps.iter();
         let its = steps.filter(|step| step.connection.as_deref() == Some(connection));
@@ -443,14 +436,12 @@ impl SavedPlan {
     }
 
     /// The command as it can be typed.
-    #[must_use]
     pub fn command_line(&self) -> String {
         let words: Vec<String> = self.arguments.iter().map(word).collect();
         format!("autoconnect {}", words.join(" "))
     }
 
     /// The account and Region that it was made for.
-    #[must_use]
     pub fn origin(&self) -> Origin {
         Origin {
             account: self.account.clone(),

@@ -42,7 +42,6 @@ pub struct SnapshotDocument {
 
 impl SnapshotDocument {
     /// The document of a snapshot that was written to this file.
-    #[must_use]
     pub fn new(file: &Path, taken: &Snapshot, api_calls: ApiCalls) -> Self {
         let document = &taken.document;
         Self {
@@ -61,7 +60,6 @@ impl SnapshotDocument {
     }
 
     /// For people.
-    #[must_use]
     pub fn text(&self) -> String {
         let count = |number: usize, one: &str| match number {
             1 => format!("1 {one}"),

@@ -74,7 +74,6 @@ pub enum Part {
 
 impl Value {
     /// A text.
-    #[must_use]
     pub fn text(text: &str) -> Self {
         Self::Text(text.to_owned())
     }

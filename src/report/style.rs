@@ -43,7 +43,6 @@ pub struct Style {
 
 impl Style {
     /// No style.
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             bold: false,
@@ -53,19 +52,16 @@ impl Style {
     }
 
     /// In bold type.
-    #[must_use]
     pub const fn bold(self) -> Self {
         Self { bold: true, ..self }
     }
 
     /// Less bright.
-    #[must_use]
     pub const fn dimmed(self) -> Self {
         Self { dimmed: true, ..self }
     }
 
     /// In this colour; one that is not of the terminal's sixteen is none.
-    #[must_use]
     pub const fn fg_color(self, colour: Option<Color>) -> Self {
         let colour = match colour {
             Some(Color::Ansi(colour)) => Some(colour),

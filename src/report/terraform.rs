@@ -48,7 +48,6 @@ pub const TERRAFORM_FILES: [&str; 9] = [
 ];
 
 /// The export in files, none of which is empty.
-#[must_use]
 pub fn terraform(export: &Export) -> Vec<ExportFile> {
     let mut writer = Writer::new(export);
     let groups = writer.security_groups();
@@ -78,7 +77,6 @@ pub fn terraform(export: &Export) -> Vec<ExportFile> {
 }
 
 /// The files of an export as one document.
-#[must_use]
 pub fn document_text(files: &[ExportFile]) -> String {
     let contents: Vec<&str> = files.iter().map(|file| file.content.as_str()).collect();
     contents.join("\n")

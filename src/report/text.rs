@@ -29,7 +29,6 @@ fn coloured(colour: AnsiColor) -> Style {
 
 /// The text folded to this many columns, at least 40, between words; each line's continuation is indented. Commands, alone,
 /// after a colon or between backticks, are not broken: what is copied from the output has to be whole.
-#[must_use]
 pub fn folded(text: &str, columns: usize) -> String {
     let columns = columns.max(40);
     let mut folded = String::new();
@@ -92,7 +91,6 @@ fn pieces(line: &str) -> Vec<&str> {
 }
 
 /// A run with nothing to do: what was found, and whether the path is open.
-#[must_use]
 pub fn unchanged(ended: &Converged<Situation>) -> String {
     let found = &ended.found.observation;
     let mut text = draft_text(&ended.draft, &ended.origin);
@@ -107,7 +105,6 @@ pub fn unchanged(ended: &Converged<Situation>) -> String {
 }
 
 /// The closing lines of a run that has carried out its plan, where the function does not reach the database all the same.
-#[must_use]
 pub fn incomplete(ended: &Converged<Situation>) -> String {
     let mut text = Text::default();
     let lead = format!(
@@ -141,7 +138,6 @@ fn groups_of(ended: &Converged<Situation>) -> String {
 }
 
 /// The whole draft: where it is, what it is about, what was found, the decision, the steps, and what blocks the path.
-#[must_use]
 pub fn draft_text(draft: &Draft, origin: &Origin) -> String {
     let mut text = Text::default();
     text.origin(origin);
@@ -172,7 +168,6 @@ pub(super) fn steps_text(steps: &[StepEntry]) -> String {
 }
 
 /// A saved plan, for `show`.
-#[must_use]
 pub fn saved_text(plan: &SavedPlan) -> String {
     let mut text = Text::default();
     text.origin(&plan.origin());
@@ -202,7 +197,6 @@ pub fn saved_text(plan: &SavedPlan) -> String {
 }
 
 /// The closing lines of an applied run.
-#[must_use]
 pub fn connected(ended: &Converged<Situation>) -> String {
     let found = &ended.found.observation;
     let green = coloured(AnsiColor::Green).bold();
@@ -258,7 +252,6 @@ fn writes(plan: &Plan) -> String {
 }
 
 /// The closing lines of a run that was not to wait, and is not at its end.
-#[must_use]
 pub fn unfinished(ended: &Converged<Situation>) -> String {
     let mut text = Text::default();
     text.left(&ended.draft.plan);
@@ -271,7 +264,6 @@ pub fn unfinished(ended: &Converged<Situation>) -> String {
 }
 
 /// The end of a command other than `setup`: what is pending or unchanged, what could not wait, or what was done.
-#[must_use]
 pub fn converged_text<S>(converged: &Converged<S>) -> String {
     let draft = &converged.draft;
     let subject = draft.heading.first().map_or("", String::as_str);
@@ -296,7 +288,6 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
 }
 
 /// The end of `remove`, with what still connects the function with the database.
-#[must_use]
 pub fn removal_text(converged: &Converged<Standing>) -> String {
     let mut text = Text(converged_text(converged));
     if is_incomplete(converged) {

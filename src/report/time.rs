@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// A time in RFC 3339, to the second.
-#[must_use]
 pub fn timestamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
@@ -22,7 +21,6 @@ pub struct Clock {
 
 impl Clock {
     /// This machine's, now: in the zone of `TZ` or of the system, else in UTC.
-    #[must_use]
     pub fn of_system() -> Self {
         Self {
             now: Timestamp::now(),
@@ -31,13 +29,11 @@ impl Clock {
     }
 
     /// A time in RFC 3339 as the reader's clock shows it: `2026-11-29 13:04:05 CET`. Any other text is left as it is.
-    #[must_use]
     pub fn local(&self, time: &str) -> String {
         self.shown(time, "%Y-%m-%d %H:%M:%S %Z")
     }
 
     /// The same to the minute, and how long ago that is: `2026-11-29 13:04 CET, 3 days ago`.
-    #[must_use]
     pub fn ago(&self, time: &str) -> String {
         let shown = self.shown(time, "%Y-%m-%d %H:%M %Z");
         match time.parse::<Timestamp>() {

@@ -174,7 +174,6 @@ pub fn replace(path: &Path, content: &[u8], new: New) -> io::Result<()> {
 }
 
 /// Whether two paths lead to one regular file, also by links, or will do so once it exists.
-#[must_use]
 pub fn is_same_file(one: &Path, other: &Path) -> bool {
     let (Ok(Target::File(one)), Ok(Target::File(other))) = (target(one), target(other)) else {
         return false;

@@ -28,7 +28,6 @@ pub enum Value {
 
 impl Value {
     /// A text or a number.
-    #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -37,7 +36,6 @@ impl Value {
     }
 
     /// The field of a table. What is not known has fields that are not known; anything else has none.
-    #[must_use]
     pub fn field(&self, key: &str) -> &Self {
         match self {
             Self::Table(fields) => fields.get(key).unwrap_or(&Self::Nothing),
@@ -47,7 +45,6 @@ impl Value {
     }
 
     /// The elements of a list; a single value is a list of it, as CloudFormation takes it.
-    #[must_use]
     pub fn elements(&self) -> &[Self] {
         match self {
             Self::List(values) => values,
@@ -57,7 +54,6 @@ impl Value {
     }
 
     /// Why it is not known, if it is not, or a part of it is not.
-    #[must_use]
     pub fn doubt(&self) -> Option<&str> {
         match self {
             Self::Unknown(why) => Some(why),

@@ -97,7 +97,6 @@ pub enum AttachUnmet {
 
 impl AttachUnmet {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::SeveralVpcs { .. } => "several-vpcs",
@@ -114,7 +113,6 @@ impl AttachUnmet {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::SeveralVpcs { .. } => "name subnets of one VPC".to_owned(),

@@ -78,7 +78,6 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// Nothing could be read, and why.
-    #[must_use]
     pub fn unread(why: &str) -> Self {
         Self {
             network: Network::unread(why),
@@ -89,7 +88,6 @@ impl Surroundings {
 
 impl Scene {
     /// A connection as `setup` observes it.
-    #[must_use]
     pub fn of(observation: &Observation, surroundings: Surroundings) -> Self {
         let targets = observation.proxy.iter().flat_map(|proxy| proxy.targets.iter().cloned());
         Self {
@@ -105,7 +103,6 @@ impl Scene {
     }
 
     /// What the function connects to, as text.
-    #[must_use]
     pub fn reached(&self) -> String {
         match (&self.endpoint, &self.proxy) {
             (Some(endpoint), _) => endpoint.to_string(),
@@ -115,20 +112,17 @@ impl Scene {
     }
 
     /// Where the function is attached; none where it is in no VPC, or has the network of a capacity provider's instances.
-    #[must_use]
     pub fn own_vpc(&self) -> Option<&FunctionVpc> {
         let function = &self.function;
         function.vpc.as_ref().filter(|_| function.capacity_provider.is_none())
     }
 
     /// Whether the name that the function connects to can lead to a public address. A proxy never has one.
-    #[must_use]
     pub fn has_public_name(&self) -> bool {
         self.proxy.is_none() && self.database.access.publicly_accessible == Some(true)
     }
 
     /// Whether the proxy reaches the database, as RDS measures it. Of an endpoint that leads to readers only, these count.
-    #[must_use]
     pub fn proxy_reaches(&self) -> bool {
         let (Some(proxy), Some(targets)) = (&self.proxy, self.targets.known()) else {
             return false;
@@ -146,7 +140,6 @@ impl Scene {
     }
 
     /// What distinguishes this connection from others, as in the tag `autoconnect:connection`.
-    #[must_use]
     pub fn connection_id(&self) -> String {
         let database = format!("{}/{}", self.database.kind, self.database.id);
         let through = self.proxy.as_ref().map(|proxy| format!(":proxy/{}", proxy.name));
@@ -181,14 +174,12 @@ enum Asker {
 }
 
 /// Asks everything.
-#[must_use]
 pub fn diagnose(scene: &Scene) -> Diagnosis {
     ask(scene, Asker::Diagnose)
 }
 
 /// Asks everything about a connection that `setup` makes: the same checks, but that a database which is stopped and a cluster
 /// without instances are connected anyway.
-#[must_use]
 pub fn diagnose_connection(scene: &Scene) -> Diagnosis {
     ask(scene, Asker::Setup)
 }
@@ -216,7 +207,6 @@ fn ask(scene: &Scene, asker: Asker) -> Diagnosis {
 }
 
 /// The legs from the function to the database; none for a function in no VPC.
-#[must_use]
 pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
     let Scene {
         function,
@@ -399,7 +389,6 @@ fn attach_command(scene: &Scene, paths: &Paths<'_>) -> Option<String> {
 }
 
 /// The command that makes all checks of a connection.
-#[must_use]
 pub fn diagnose_command(database: &Database, function: &Function, proxy: Option<&Proxy>) -> String {
     let kind = format!("--{}", database.kind);
     let mut words = vec![

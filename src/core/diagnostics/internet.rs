@@ -84,7 +84,6 @@ pub struct Traveller<'s> {
 
 impl<'s> Traveller<'s> {
     /// The function; none for one in no VPC.
-    #[must_use]
     pub fn of_function(function: &'s Function, port: u16) -> Option<Self> {
         let vpc = function.vpc.as_ref()?;
         Some(Self {
@@ -120,14 +119,12 @@ impl<'s> Traveller<'s> {
     }
 
     /// The checks of the way to the internet.
-    #[must_use]
     pub fn checks(&self, paths: &Paths<'_>) -> Vec<Check> {
         checks::all(paths, self)
     }
 }
 
 /// Asks everything. A remedy is the command that builds what is missing, whether or not that command would refuse.
-#[must_use]
 pub fn check(scene: &Scene, wish: &Wish) -> Answer {
     let name = format!("function {}", scene.function.name);
     if let Some(provider) = &scene.function.capacity_provider {
@@ -205,7 +202,6 @@ fn of_family(checks: &[Check], v6: bool) -> Status {
 }
 
 /// Whether VPC Block Public Access would let a NAT gateway of the VPC lead out, as far as that is known.
-#[must_use]
 pub fn nat_can_lead_out(network: &Network, vpc: &VpcId) -> bool {
     !matches!(public_access::before_any_nat(network, vpc), Block::Stopped(_))
 }

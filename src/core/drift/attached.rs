@@ -52,7 +52,6 @@ pub(super) fn add(
 }
 
 /// All that differs in a group.
-#[must_use]
 pub fn findings(estate: &Estate, group: &SecurityGroup, flaws: &Flaws) -> Vec<Finding> {
     let mut findings: Vec<Finding> = opened(group, flaws).into_iter().collect();
     findings.extend(differences(estate, group, flaws));

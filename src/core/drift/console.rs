@@ -25,7 +25,6 @@ pub struct Compute<'e> {
 
 impl Compute<'_> {
     /// Whether the console lists it.
-    #[must_use]
     pub fn is_listed(&self) -> bool {
         !self.groups.is_empty()
     }
@@ -96,7 +95,6 @@ fn targets(proxy: &Proxy) -> impl Iterator<Item = (DatabaseKind, &str)> {
 }
 
 /// Every function-database pair that the console would show, as connections.
-#[must_use]
 pub fn connected(estate: &Estate) -> BTreeSet<Connection> {
     let of_function = |function| {
         places(estate, function)
@@ -158,7 +156,6 @@ fn is_beside_production(estate: &Estate, connection: &Connection) -> bool {
 
 /// Every connection there is in an estate: ours by their tags, those that the console would show, and those of the
 /// console's names that someone has changed at one end.
-#[must_use]
 pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
     let mut connections = connected(estate);
     // A rule that a removal left since it is not ours may still tie the groups that it kept.
@@ -174,7 +171,6 @@ pub fn discover(estate: &Estate) -> BTreeSet<Connection> {
 }
 
 /// The connections that rules let pass, whoever made them: with this database, or with all.
-#[must_use]
 pub fn reaching(estate: &Estate, only: Option<&Database>) -> Vec<Connection> {
     let listings = match only {
         Some(database) => vec![(database, list(estate, database))],
@@ -199,13 +195,11 @@ fn placed(estate: &Estate) -> Vec<Placed<'_>> {
 }
 
 /// The functions that reach a database: first those that the console lists, then those that only other rules let pass.
-#[must_use]
 pub fn list<'e>(estate: &'e Estate, database: &'e Database) -> Listing<'e> {
     listing(estate, database, &placed(estate))
 }
 
 /// Every cluster, and every instance that is no member of one, with the functions that reach it.
-#[must_use]
 pub fn list_all(estate: &Estate) -> Vec<(&Database, Listing<'_>)> {
     let placed = placed(estate);
     let databases = estate.databases().filter(|database| database.member_of.is_none());

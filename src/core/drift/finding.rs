@@ -58,7 +58,6 @@ impl Severity {
     pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
 
     /// The word for it.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Critical => "critical",
@@ -230,7 +229,6 @@ impl Finding {
     }
 
     /// Something that could not be read.
-    #[must_use]
     pub fn unread(connection: &Connection, why: &str) -> Self {
         Self::new(FindingKind::Unread, connection.to_string(), why.to_owned())
     }

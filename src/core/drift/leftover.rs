@@ -74,7 +74,6 @@ impl Resource {
 }
 
 /// What the judgements of these connections do not show of attached groups that differ from how they were made.
-#[must_use]
 pub fn leftovers(estate: &Estate, judged: &[(&Connection, &Judgement)]) -> Vec<Leftover> {
     let mut flawed = estate.flawed().peekable();
     if flawed.peek().is_none() {
@@ -127,7 +126,6 @@ impl Judgement {
     }
 
     /// What differs in the groups of a resource that is of no connection.
-    #[must_use]
     pub fn of_leftover(findings: Vec<Finding>) -> Self {
         Self {
             verdict: Verdict::Drifted,

@@ -16,7 +16,6 @@ use crate::plan::{Effect, Plan, RemovalEffect, Request, Step, StepStatus, plan};
 use crate::preconditions::{check_identity, check_identity_attached, check_quotas, check_repair};
 
 /// The arguments of a command about one connection.
-#[must_use]
 pub fn command(name: &str, connection: &Connection, flag: Option<&str>) -> Vec<String> {
     let mut arguments = vec![name.to_owned()];
     let mut option = |name: &str, value: &str| {

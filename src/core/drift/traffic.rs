@@ -20,7 +20,6 @@ pub struct End {
 
 impl End {
     /// An end in these subnets.
-    #[must_use]
     pub fn new(estate: &Estate, groups: GroupList, subnets: &[SubnetId]) -> Self {
         Self {
             groups,
@@ -30,7 +29,6 @@ impl End {
 }
 
 /// Whether any traffic of this connection can pass all of its hops.
-#[must_use]
 pub fn can_pass(estate: &Estate, observation: &Observation) -> bool {
     let Observation { database, proxy, .. } = observation;
     if proxy.as_ref().is_some_and(|proxy| !proxy.has_target(database)) {
@@ -42,7 +40,6 @@ pub fn can_pass(estate: &Estate, observation: &Observation) -> bool {
 }
 
 /// Whether the groups let traffic through on every hop, whether a proxy has its target or not.
-#[must_use]
 pub fn groups_let_through(estate: &Estate, observation: &Observation) -> bool {
     passes_each(estate, observation, |_| false)
 }
@@ -64,7 +61,6 @@ pub(super) fn end(estate: &Estate, observation: &Observation, side: Side) -> End
 }
 
 /// Whether tcp to this port can leave the one end and enter the other, both over IPv4 or both over IPv6.
-#[must_use]
 pub fn passes(estate: &Estate, from: &End, to: &End, port: u16) -> bool {
     passage(estate, from, to, port).is_some()
 }
@@ -73,7 +69,6 @@ pub fn passes(estate: &Estate, from: &End, to: &End, port: u16) -> bool {
 pub type RuleOf<'e> = (&'e SecurityGroup, &'e Rule);
 
 /// The rules by which tcp to this port leaves the one end and enters the other: the first of each.
-#[must_use]
 pub fn passage<'e>(estate: &'e Estate, from: &End, to: &End, port: u16) -> Option<[RuleOf<'e>; 2]> {
     [false, true].into_iter().find_map(|ipv6| {
         let out = lets(estate, &from.groups, Direction::Egress, port, to, ipv6)?;

@@ -10,7 +10,6 @@ use crate::plan::{Effect, Ref, Steps, tags_at_birth};
 use crate::reachability::Paths;
 
 /// The subnets that an interface endpoint of a service gets besides those that it has: it takes one in each zone.
-#[must_use]
 pub fn one_in_each_zone<'s>(
     paths: &Paths<'_>,
     subnets: impl IntoIterator<Item = &'s SubnetId>,
@@ -27,7 +26,6 @@ pub fn one_in_each_zone<'s>(
 }
 
 /// The tags of an endpoint of a service that is made for `connection`.
-#[must_use]
 pub fn endpoint_tags(connection: &str, service: &str, others: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     tags_at_birth(connection, &format!("endpoint-{service}"), others)
 }

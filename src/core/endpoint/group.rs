@@ -38,7 +38,6 @@ fn description(vpc: &VpcId) -> String {
 }
 
 /// Whose a group is that has one of these names.
-#[must_use]
 pub fn whose(group: &SecurityGroup) -> Ownership {
     let vpc = &group.vpc;
     let (description, connection) = if group.name == OLD_GROUP {
@@ -64,7 +63,6 @@ pub struct NameTaken {
 
 impl NameTaken {
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         format!(
             "if nothing uses it, delete it with `aws ec2 delete-security-group --group-id {}`, then run again",
@@ -97,14 +95,12 @@ pub fn group_of<'g>(groups: &'g [SecurityGroup], network: &Network) -> Result<Op
 
 /// The ranges of a VPC. From the moment an endpoint with private DNS exists, the service's name leads to it in all of the
 /// VPC: its group lets all of them in, so that nobody loses the service.
-#[must_use]
 pub fn ranges(paths: &Paths<'_>, vpc: &VpcId) -> Vec<RulePeer> {
     let ranges = paths.vpc(vpc).into_iter().flat_map(|vpc| &vpc.cidrs);
     ranges.copied().map(RulePeer::Cidr).collect()
 }
 
 /// Whether a group lets the port of services in from all of these, and there are any.
-#[must_use]
 pub fn lets_in(group: &SecurityGroup, peers: &[RulePeer]) -> bool {
     let is_let_in = |peer| group.ingress.iter().any(|rule| lets_in_one(rule, peer));
     !peers.is_empty() && peers.iter().all(is_let_in)

@@ -28,13 +28,11 @@ pub struct ServiceWay {
 
 impl ServiceWay {
     /// How well the endpoint serves, except what the asker's groups let out.
-    #[must_use]
     pub fn status(&self) -> Status {
         worst(&self.findings)
     }
 
     /// Whether requests go to the endpoint even if there is another way to the service: its private DNS answers in all of the VPC.
-    #[must_use]
     pub fn takes_requests(&self) -> bool {
         let is_only = |endpoint: &Endpoint| endpoint.only_inbound_resolver == Some(true);
         self.endpoint
@@ -44,13 +42,11 @@ impl ServiceWay {
 }
 
 /// The worst status of findings.
-#[must_use]
 pub fn worst(findings: &[Finding]) -> Status {
     findings.iter().map(|finding| finding.status).max().unwrap_or_default()
 }
 
 /// The endpoints of a service in a VPC: `secretsmanager`, or all of its name.
-#[must_use]
 pub fn of_service<'n>(network: &'n Network, vpc: &VpcId, region: &str, service: &str) -> Vec<&'n Endpoint> {
     // In China, some names have a further part before.
     let end = format!(".{region}.{service}");
@@ -60,7 +56,6 @@ pub fn of_service<'n>(network: &'n Network, vpc: &VpcId, region: &str, service: 
 }
 
 /// The interface endpoint that the service's name leads to, and whether it certainly does.
-#[must_use]
 pub fn by_name<'n>(network: &Network, endpoints: &[&'n Endpoint]) -> Option<(&'n Endpoint, bool)> {
     let all = network.endpoints.known().map(Vec::as_slice).unwrap_or_default();
     let leads = endpoints.iter().filter_map(|endpoint| match endpoint.takes_names(all) {
@@ -71,14 +66,12 @@ pub fn by_name<'n>(network: &Network, endpoints: &[&'n Endpoint]) -> Option<(&'n
 }
 
 /// Whether an endpoint serves, or will.
-#[must_use]
 pub fn is_alive(endpoint: &Endpoint) -> bool {
     let gone = ["deleting", "deleted", "failed", "rejected", "expired"];
     !gone.contains(&endpoint.state.as_str())
 }
 
 /// The interface endpoint of a service, `secretsmanager` say, for an asker. `policy` judges an endpoint's policy.
-#[must_use]
 pub fn service_way(
     paths: &Paths<'_>,
     asker: &Asker<'_>,
@@ -122,7 +115,6 @@ fn create(asker: &Asker<'_>, service: &str) -> String {
 }
 
 /// What an interface endpoint makes of an asker's requests. `of_policy` is what its policy does not allow.
-#[must_use]
 pub fn judge(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint, of_policy: Vec<Finding>) -> ServiceWay {
     let mut way = ServiceWay {
         endpoint: Some(endpoint.clone()),
@@ -170,7 +162,6 @@ fn names(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Findi
 /// Why the service's name does not resolve to an interface endpoint in its VPC, apart from the VPC's own DNS settings.
 /// Private DNS can answer only what comes in through an inbound endpoint of Route 53 Resolver (EC2 API reference,
 /// `DnsOptions`).
-#[must_use]
 pub fn unnamed(endpoint: &Endpoint) -> Option<Finding> {
     let Endpoint { id, service, .. } = endpoint;
     let (what, options) = if !endpoint.private_dns {
@@ -189,7 +180,6 @@ pub fn unnamed(endpoint: &Endpoint) -> Option<Finding> {
 }
 
 /// The command that changes an endpoint.
-#[must_use]
 pub fn modify(endpoint: &Endpoint, options: &str) -> String {
     format!(
         "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {} {options}",
@@ -212,7 +202,6 @@ pub fn read_policy(endpoint: &Endpoint) -> Result<Option<(String, PolicyDocument
 }
 
 /// What is between the subnets of the asker and those of an endpoint, both ways.
-#[must_use]
 pub fn crossings(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &str, to: &[SubnetId]) -> Vec<Finding> {
     if to.is_empty() {
         return vec![Finding::fail(format!("endpoint {endpoint} is in no subnet"))];
@@ -237,7 +226,6 @@ fn zones(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Option<Fi
 }
 
 /// What the endpoint's groups do not let in from the asker.
-#[must_use]
 pub fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec<Finding> {
     let gate = Gate {
         groups: &endpoint.groups,
@@ -259,7 +247,6 @@ pub fn inbound(paths: &Paths<'_>, asker: &Asker<'_>, endpoint: &Endpoint) -> Vec
 }
 
 /// What the asker's groups do not let out to an endpoint.
-#[must_use]
 pub fn outbound(
     paths: &Paths<'_>,
     asker: &Asker<'_>,

@@ -19,13 +19,11 @@ pub struct Connection {
 
 impl Connection {
     /// Whether it has both ends. One that has not stands for a resource with groups that belong to no connection.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         !self.database.is_empty() && !self.function.is_empty()
     }
 
     /// Reads the tag `autoconnect:connection`; none where it has another form.
-    #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {
         let mut parts = tag.split(':');
         let (kind, database) = parts.next()?.split_once('/')?;

@@ -96,7 +96,6 @@ pub struct Details {
 }
 
 /// What is exported of these connections.
-#[must_use]
 pub fn build(estate: &Estate, found: &Found, details: &Details) -> Export {
     let mut builder = Builder::new(estate, found, details);
     builder.groups();
@@ -336,7 +335,6 @@ fn is_own_secret(found: &FoundSecret) -> bool {
 
 impl Details {
     /// The proxies of these connections of which more has to be read, by name.
-    #[must_use]
     pub fn proxies_of(found: &Found) -> Vec<&model::Proxy> {
         let proxies = found.chains.iter().filter_map(|chain| chain.observation.proxy.as_ref());
         let proxies: BTreeMap<&str, &model::Proxy> = proxies.map(|proxy| (proxy.name.as_str(), proxy)).collect();

@@ -132,7 +132,6 @@ pub enum NotConnected {
 
 impl NotConnected {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing { kind: "cluster", .. } => "cluster-not-found",

@@ -52,7 +52,6 @@ pub struct Known {
 
 impl Known {
     /// A value between two texts.
-    #[must_use]
     pub fn between(before: &str, value: &str, after: &str, reference: Reference) -> Self {
         Self {
             before: before.to_owned(),
@@ -77,7 +76,6 @@ pub struct Text(pub Vec<Piece>);
 
 impl Text {
     /// A text without references.
-    #[must_use]
     pub fn literal(text: &str) -> Self {
         let mut made = Self::default();
         made.push(text);
@@ -93,7 +91,6 @@ impl Text {
     }
 
     /// A text in which each of these values is replaced by its reference. Of two that begin at one place the longer counts.
-    #[must_use]
     pub fn refer(text: &str, values: &[Known]) -> Self {
         let mut made = Self::default();
         let mut rest = text;
@@ -147,7 +144,6 @@ const KEYS: [&str; 11] = [
 
 impl Json {
     /// Reads a document, and replaces each of these values in its texts by its reference. What is no JSON is one text.
-    #[must_use]
     pub fn refer(document: &str, values: &[Known]) -> Self {
         match serde_json::from_str(document) {
             Ok(value) => Self::of(value, values),

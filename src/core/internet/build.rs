@@ -39,7 +39,6 @@ pub struct Building {
 }
 
 /// The value of the tag that marks what belongs to a VPC's way to the internet.
-#[must_use]
 pub fn connection(vpc: &VpcId) -> String {
     format!("internet/{vpc}")
 }

@@ -6,7 +6,6 @@ use ipnet::{IpNet, Ipv4Net};
 /// beginning: at the end a small subnet is least in the way of what they plan.
 ///
 /// `taken` are the ranges of the VPC's subnets. None where there is no room.
-#[must_use]
 pub fn free_block(vpc: &[IpNet], taken: &[IpNet], prefix: u8) -> Option<Ipv4Net> {
     let v4 = |ranges: &[IpNet]| -> Vec<Ipv4Net> {
         let only = ranges.iter().filter_map(|range| match range {

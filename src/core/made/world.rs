@@ -33,7 +33,6 @@ const NOT_PUBLIC_V4: [&str; 12] = [
 const NOT_PUBLIC_V6: [&str; 3] = ["::/3", "4000::/2", "8000::/1"];
 
 /// Whether a range has public addresses.
-#[must_use]
 pub fn is_public(range: &IpNet) -> bool {
     let within = |ranges: &[&str]| {
         let mut ranges = ranges.iter().filter_map(|text| text.parse::<IpNet>().ok());
@@ -47,7 +46,6 @@ pub fn is_public(range: &IpNet) -> bool {
 
 /// The rules that let the whole internet in, over IPv4 or IPv6, on any port of any protocol; none where they do not.
 /// Where one rule suffices, the rules that only add to it are left out.
-#[must_use]
 pub fn opening(rules: &[Rule]) -> Vec<&Rule> {
     let mut families: [Vec<Ranged<'_>>; 2] = [Vec::new(), Vec::new()];
     for rule in rules {

@@ -13,7 +13,6 @@ pub struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// Where the resource with this ARN is. What the ARN does not show is empty.
-    #[must_use]
     pub fn of(arn: &'a str) -> Self {
         let mut parts = arn.split(':').skip(1);
         let mut next = || parts.next().unwrap_or_default();
@@ -27,7 +26,6 @@ impl<'a> Place<'a> {
     }
 
     /// An account in a Region, whose name determines the partition; `*` stands for any.
-    #[must_use]
     pub fn in_region(region: &'a str, account: &'a str) -> Self {
         let partition = match region {
             "*" => "*",
@@ -48,7 +46,6 @@ impl<'a> Place<'a> {
     }
 
     /// The ARN of a resource here.
-    #[must_use]
     pub fn arn(&self, service: &str, resource: &str) -> String {
         let Self {
             partition,
@@ -59,14 +56,12 @@ impl<'a> Place<'a> {
     }
 
     /// The ARN of a role of this account, which is in no Region.
-    #[must_use]
     pub fn role(&self, name: &str) -> String {
         Self { region: "", ..*self }.arn("iam", &format!("role/{name}"))
     }
 }
 
 /// What stands behind the last `/` or `:` of an ARN: a role's name, a proxy's resource id.
-#[must_use]
 pub fn last_segment(arn: &str) -> &str {
     arn.rsplit(['/', ':']).next().unwrap_or(arn)
 }

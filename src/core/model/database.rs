@@ -41,7 +41,6 @@ const TAKES_CONNECTIONS: [&str; 9] = [
 ];
 
 /// Whether a database in this state takes connections.
-#[must_use]
 pub fn takes_connections(status: &str) -> bool {
     status == "available" || TAKES_CONNECTIONS.contains(&status)
 }
@@ -104,7 +103,6 @@ pub struct Scaling {
 impl Scaling {
     /// Whether its instances pause when nobody is connected, which takes a minimum of 0 units (Aurora user guide, "Scaling
     /// to zero ACUs").
-    #[must_use]
     pub fn pauses(&self) -> bool {
         let min = self.min.as_ref().and_then(Number::as_f64);
         min.is_some_and(|min| min <= 0.0)
@@ -163,7 +161,6 @@ pub struct Database {
 
 impl Database {
     /// The groups of the database (docs/decision.md, "Terms"), without those whose status is `removing`.
-    #[must_use]
     pub fn groups(&self) -> GroupList {
         GroupList::as_read(
             self.memberships
@@ -174,13 +171,11 @@ impl Database {
     }
 
     /// The account in the database's ARN.
-    #[must_use]
     pub fn account(&self) -> Option<&str> {
         self.arn.split(':').nth(4).filter(|account| !account.is_empty())
     }
 
     /// Where the database is.
-    #[must_use]
     pub fn place(&self) -> Place<'_> {
         Place::of(&self.arn)
     }

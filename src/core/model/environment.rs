@@ -9,20 +9,17 @@ pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// The environment as it was read.
-    #[must_use]
     pub fn as_read(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(variables.into_iter().collect())
     }
 
     /// The same environment with this variable. AWS replaces an environment whole, and nothing else is lost.
-    #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.0.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// The same environment without these variables, as far as they have these values.
-    #[must_use]
     pub fn without(mut self, variables: &[(&'static str, String)]) -> Self {
         for (name, value) in variables {
             if self.get(name) == Some(value) {
@@ -33,7 +30,6 @@ impl Environment {
     }
 
     /// The value of a variable.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

@@ -101,7 +101,6 @@ pub enum Credentials {
 
 impl Credentials {
     /// The secret by its ARN, or by its name where it is still to be made.
-    #[must_use]
     pub fn secret(&self) -> Option<String> {
         match self {
             Self::Secret(secret) => Some(secret.arn.clone()),
@@ -215,7 +214,6 @@ pub struct Role {
 
 impl Secret {
     /// The ARN of the key that encrypts it, where that is a customer's.
-    #[must_use]
     pub fn customer_key(&self) -> Option<&str> {
         let key = self.key.as_ref().filter(|key| key.is_customers)?;
         Some(&key.arn)
@@ -223,7 +221,6 @@ impl Secret {
 
     /// Whether `arn` is that of a secret with this name, or is this ARN. Secrets Manager appends a hyphen and six
     /// characters to the name.
-    #[must_use]
     pub fn is_named(arn: &str, id: &str) -> bool {
         let name = arn.rsplit(':').next().unwrap_or(arn);
         let cut = name.len().checked_sub(7).and_then(|end| name.get(..end));

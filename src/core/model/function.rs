@@ -17,7 +17,6 @@ pub enum FunctionState {
 
 impl FunctionState {
     /// Reads the API's `State`.
-    #[must_use]
     pub fn from_api(state: &str) -> Self {
         match state {
             "Active" => Self::Active,
@@ -28,7 +27,6 @@ impl FunctionState {
     }
 
     /// The API's `State`.
-    #[must_use]
     pub fn as_api(&self) -> &str {
         match self {
             Self::Active => "Active",
@@ -54,7 +52,6 @@ pub enum LastUpdateStatus {
 
 impl LastUpdateStatus {
     /// Reads the API's `LastUpdateStatus`.
-    #[must_use]
     pub fn from_api(status: &str) -> Self {
         match status {
             "Successful" => Self::Successful,
@@ -129,13 +126,11 @@ pub struct Code {
 
 impl Function {
     /// Why it is in its state, and what to do about it.
-    #[must_use]
     pub fn why_state(&self) -> Option<String> {
         explained(self.state_reason.as_deref(), self.state_reason_code.as_deref())
     }
 
     /// Why its last update failed, and what to do about it.
-    #[must_use]
     pub fn why_update(&self) -> Option<String> {
         explained(
             self.last_update_reason.as_deref(),
@@ -144,7 +139,6 @@ impl Function {
     }
 
     /// The groups of the function (docs/decision.md, "Terms"); none for a function outside any VPC.
-    #[must_use]
     pub fn groups(&self) -> GroupList {
         self.vpc.as_ref().map(|vpc| vpc.groups.clone()).unwrap_or_default()
     }

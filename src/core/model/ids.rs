@@ -13,7 +13,6 @@ macro_rules! id {
 
         impl $name {
             /// The id as AWS writes it.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -94,13 +93,11 @@ pub struct GroupList(Vec<GroupId>);
 
 impl GroupList {
     /// The list as a resource has it now.
-    #[must_use]
     pub fn as_read(groups: impl IntoIterator<Item = GroupId>) -> Self {
         Self(groups.into_iter().collect())
     }
 
     /// The same list with `group` at its end, unless it is there already.
-    #[must_use]
     pub fn with(mut self, group: GroupId) -> Self {
         if !self.contains(&group) {
             self.0.push(group);
@@ -109,7 +106,6 @@ impl GroupList {
     }
 
     /// Whether `group` is in the list.
-    #[must_use]
     pub fn contains(&self, group: &GroupId) -> bool {
         self.0.contains(group)
     }
@@ -120,13 +116,11 @@ impl GroupList {
     }
 
     /// How many groups there are.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether the resource has no group at all.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

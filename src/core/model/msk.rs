@@ -26,7 +26,6 @@ impl Authentication {
     pub const ALL: [Self; 5] = [Self::Plaintext, Self::Tls, Self::MutualTls, Self::Scram, Self::Iam];
 
     /// The port of the listener within the VPC, over IPv4.
-    #[must_use]
     pub fn port(self) -> u16 {
         match self {
             Self::Plaintext => 9092,
@@ -37,19 +36,16 @@ impl Authentication {
     }
 
     /// The port of the listener that public access adds; plaintext has none.
-    #[must_use]
     pub fn public_port(self) -> Option<u16> {
         (self != Self::Plaintext).then(|| self.port() + 100)
     }
 
     /// The port of the listener that a dual-stack cluster has over IPv6.
-    #[must_use]
     pub fn ipv6_port(self) -> u16 {
         self.port() % 1000 + 20_000
     }
 
     /// Whether the poller reads a secret for it.
-    #[must_use]
     pub fn uses_secret(self) -> bool {
         matches!(self, Self::MutualTls | Self::Scram)
     }
@@ -80,7 +76,6 @@ pub enum MskKind {
 
 impl MskKind {
     /// Reads the API's `ClusterType`.
-    #[must_use]
     pub fn from_api(kind: &str) -> Self {
         match kind {
             "PROVISIONED" => Self::Provisioned,
@@ -116,7 +111,6 @@ pub enum ClientBroker {
 
 impl ClientBroker {
     /// Reads the API's `ClientBroker`.
-    #[must_use]
     pub fn from_api(text: &str) -> Self {
         match text {
             "TLS" => Self::Tls,
@@ -127,7 +121,6 @@ impl ClientBroker {
     }
 
     /// The API's `ClientBroker`.
-    #[must_use]
     pub fn as_api(&self) -> &str {
         match self {
             Self::Tls => "TLS",
@@ -186,7 +179,6 @@ pub struct MskCluster {
 
 impl MskCluster {
     /// The ways to authenticate that are on, in the order of their ports.
-    #[must_use]
     pub fn authentications(&self) -> Vec<Authentication> {
         let ClientAuthentication {
             unauthenticated,
@@ -210,13 +202,11 @@ impl MskCluster {
     }
 
     /// Whether its brokers have public addresses. What is not known to be off counts as on.
-    #[must_use]
     pub fn is_public(&self) -> bool {
         self.public_access.as_deref().is_some_and(|access| access != "DISABLED")
     }
 
     /// Whether its brokers listen over IPv6 too.
-    #[must_use]
     pub fn is_dual_stack(&self) -> bool {
         self.network_type.as_deref() == Some("DUAL")
     }
@@ -233,7 +223,6 @@ pub enum MappingMode {
 
 impl MappingMode {
     /// Reads `MinimumPollers` and `MaximumPollers` of `ProvisionedPollerConfig`: without either the mode is on-demand.
-    #[must_use]
     pub fn of_pollers<T>(minimum: Option<T>, maximum: Option<T>) -> Self {
         match (minimum, maximum) {
             (None, None) => Self::OnDemand,
@@ -262,13 +251,11 @@ pub struct SourceAccess {
 
 impl SourceAccess {
     /// The ARN of the secret, where it is one.
-    #[must_use]
     pub fn secret(&self) -> Option<&str> {
         self.uri.as_deref().filter(|uri| uri.contains(":secretsmanager:"))
     }
 
     /// The security group of the mapping's own network interfaces, where it names one: `security_group:sg-…`.
-    #[must_use]
     pub fn group(&self) -> Option<GroupId> {
         let uri = self.uri.as_deref().filter(|_| self.kind == "VPC_SECURITY_GROUP")?;
         Some(uri.strip_prefix("security_group:").unwrap_or(uri).into())
@@ -294,7 +281,6 @@ pub enum EventSource {
 
 impl EventSource {
     /// Reads `EventSourceArn`; none is a Kafka cluster that is not AWS's.
-    #[must_use]
     pub fn of(arn: Option<&str>) -> Self {
         let Some(arn) = arn else {
             return Self::SelfManagedKafka;
@@ -351,7 +337,6 @@ impl EventSourceMapping {
     }
 
     /// How it authenticates to this cluster: more than one where AWS does not report which.
-    #[must_use]
     pub fn authentications(&self, cluster: &MskCluster) -> Vec<Authentication> {
         let told: Vec<Authentication> = self
             .access

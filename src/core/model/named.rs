@@ -109,7 +109,6 @@ impl fmt::Display for Part {
 
 impl Elsewhere {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self.part {
             Part::Partition => "other-partition",
@@ -119,7 +118,6 @@ impl Elsewhere {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         let Self { named, here, .. } = self;
         match self.part {
@@ -136,7 +134,6 @@ impl Elsewhere {
 
 impl<'a> Named<'a> {
     /// Reads what the user wrote.
-    #[must_use]
     pub fn of(text: &'a str) -> Self {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let arn = match parts.as_slice() {
@@ -151,7 +148,6 @@ impl<'a> Named<'a> {
     }
 
     /// The name alone, which is what an ARN of a database or a function ends with.
-    #[must_use]
     pub fn name(&self) -> &'a str {
         super::last_segment(self.text)
     }
@@ -222,7 +218,6 @@ impl<'a> Named<'a> {
     }
 
     /// Whether it is an ARN, and of which kind of database.
-    #[must_use]
     pub fn database_kind(&self) -> Option<DatabaseKind> {
         match self.arn?.kind()? {
             Expected::Cluster => Some(DatabaseKind::Cluster),

@@ -45,7 +45,6 @@ impl<T> Part<T> {
     }
 
     /// What was read, if it was.
-    #[must_use]
     pub fn known(&self) -> Option<&T> {
         self.read().ok()
     }
@@ -94,7 +93,6 @@ pub struct Network {
 
 impl Network {
     /// A network of which nothing could be read, and why.
-    #[must_use]
     pub fn unread(why: &str) -> Self {
         fn part<T>(why: &str) -> Part<T> {
             Part::Unread(why.to_owned())
@@ -142,7 +140,6 @@ pub struct Vpc {
 
 impl Vpc {
     /// Whether its instances run on hardware of their own, where neither Lambda nor RDS Proxy can be.
-    #[must_use]
     pub fn is_dedicated(&self) -> bool {
         self.tenancy == "dedicated"
     }
@@ -179,7 +176,6 @@ pub enum CidrState {
 
 impl CidrState {
     /// Reads the API's `State`.
-    #[must_use]
     pub fn from_api(state: Option<&str>) -> Self {
         match state {
             None | Some("associated") => Self::Associated,
@@ -191,7 +187,6 @@ impl CidrState {
 
 impl Resolver {
     /// Reads the values of `domain-name-servers`; without any, the VPC's own resolver counts.
-    #[must_use]
     pub fn of(servers: impl IntoIterator<Item = String>) -> Self {
         let others: Vec<String> = servers
             .into_iter()
@@ -206,7 +201,6 @@ impl Resolver {
 
     /// The same in a VPC with these ranges, the primary one first: its own resolver has addresses, too (VPC user guide,
     /// "DHCP option sets").
-    #[must_use]
     pub fn within(self, ranges: &[IpNet]) -> Self {
         let primary = ranges.iter().find_map(|range| match range {
             IpNet::V4(range) => range.hosts().nth(1),
@@ -245,7 +239,6 @@ pub struct Subnet {
 
 impl Subnet {
     /// Whether it has both IPv4 and IPv6 addresses.
-    #[must_use]
     pub fn is_dual_stack(&self) -> bool {
         let has = |is_v6: bool| self.cidrs.iter().any(|cidr| matches!(cidr, IpNet::V6(_)) == is_v6);
         has(true) && has(false)

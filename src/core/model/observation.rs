@@ -51,13 +51,11 @@ pub struct Observation {
 
 impl Observation {
     /// Where the connection is.
-    #[must_use]
     pub fn origin(&self) -> Origin {
         Origin::of_arn(&self.database.arn)
     }
 
     /// The groups associated with a side.
-    #[must_use]
     pub fn groups_on(&self, side: Side) -> GroupList {
         match side {
             Side::Database => self.database.groups(),
@@ -71,7 +69,6 @@ impl Observation {
     }
 
     /// The port that the function connects to: `port_proxy` through a proxy, else `port_db`.
-    #[must_use]
     pub fn function_port(&self) -> Option<u16> {
         match &self.proxy {
             Some(proxy) => Some(proxy.engine_family.listener_port()),
@@ -80,7 +77,6 @@ impl Observation {
     }
 
     /// Whether a side's resource exists; if not, the run creates it.
-    #[must_use]
     pub fn exists(&self, side: Side) -> bool {
         match side {
             Side::Database => true,
@@ -90,7 +86,6 @@ impl Observation {
     }
 
     /// The sides of this connection, in the order in which they are associated.
-    #[must_use]
     pub fn sides(&self) -> &'static [Side] {
         match self.proxy {
             Some(_) => &[Side::Database, Side::Proxy, Side::Function],
@@ -99,13 +94,11 @@ impl Observation {
     }
 
     /// A side as text, with its id: `cluster orders`.
-    #[must_use]
     pub fn describe(&self, side: Side) -> String {
         self.describe_with(side, &self.function.name)
     }
 
     /// The same for another function, on the same way to the same database.
-    #[must_use]
     pub fn describe_with(&self, side: Side, function: &str) -> String {
         match side {
             Side::Database => self.database.to_string(),
@@ -118,32 +111,27 @@ impl Observation {
     }
 
     /// The group with this id, if it has a name of the convention.
-    #[must_use]
     pub fn group(&self, id: &GroupId) -> Option<&SecurityGroup> {
         self.groups.iter().find(|group| group.id == *id)
     }
 
     /// What distinguishes this connection from others, also as the value of the tag
     /// `autoconnect:connection`: only characters that a tag's value may hold.
-    #[must_use]
     pub fn connection_id(&self) -> String {
         self.connection_of(&self.function.name)
     }
 
     /// The same for another function, on the same way to the same database.
-    #[must_use]
     pub fn connection_of(&self, function: &str) -> String {
         format!("{}:function/{function}", self.way_id())
     }
 
     /// The function of a connection on this way, from the connection's id.
-    #[must_use]
     pub fn function_of<'c>(&self, connection: &'c str) -> Option<&'c str> {
         connection.strip_prefix(&self.way_id())?.strip_prefix(":function/")
     }
 
     /// The connection except for its function: the tag's value on groups that are kept and are no function's.
-    #[must_use]
     pub fn way_id(&self) -> String {
         let database = format!("{}/{}", self.database.kind, self.database.id);
         match &self.proxy {

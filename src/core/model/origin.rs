@@ -16,7 +16,6 @@ pub struct Origin {
 
 impl Origin {
     /// What an ARN says. An ARN of IAM names no Region.
-    #[must_use]
     pub fn of_arn(arn: &str) -> Self {
         let place = Place::of(arn);
         let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -27,7 +26,6 @@ impl Origin {
     }
 
     /// The account that all of these owners are; none if there are several, as where VPCs are shared between accounts.
-    #[must_use]
     pub fn of_owners<'a>(owners: impl IntoIterator<Item = &'a str>) -> Self {
         let owners: BTreeSet<&str> = owners.into_iter().collect();
         let mut owners = owners.into_iter();
@@ -38,7 +36,6 @@ impl Origin {
     }
 
     /// The same, with what is not known here taken from `other`.
-    #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
             account: self.account.or(other.account),
@@ -47,7 +44,6 @@ impl Origin {
     }
 
     /// What several origins have in common.
-    #[must_use]
     pub fn shared<'a>(origins: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut origins = origins.into_iter();
         let first = origins.next().cloned().unwrap_or_default();
@@ -60,7 +56,6 @@ impl Origin {
     }
 
     /// The first line of a text that is about this account and Region.
-    #[must_use]
     pub fn heading(&self) -> String {
         let (account, region) = self.words();
         format!("Account {account}, Region {region}")

@@ -22,7 +22,6 @@ pub enum EngineFamily {
 
 impl EngineFamily {
     /// Reads the API's `EngineFamily`.
-    #[must_use]
     pub fn from_api(family: &str) -> Option<Self> {
         match family {
             "MYSQL" => Some(Self::MySql),
@@ -33,7 +32,6 @@ impl EngineFamily {
     }
 
     /// The family of an engine; none where RDS Proxy does not support it (docs/new-proxies.md, "Limits").
-    #[must_use]
     pub fn of_engine(engine: &str) -> Option<Self> {
         match engine {
             "aurora-mysql" | "mysql" | "mariadb" => Some(Self::MySql),
@@ -44,7 +42,6 @@ impl EngineFamily {
     }
 
     /// The proxy port (docs/decision.md, "Terms"). It does not depend on the database port.
-    #[must_use]
     pub fn listener_port(&self) -> u16 {
         match self {
             Self::MySql => 3306,
@@ -81,7 +78,6 @@ pub enum TargetHealthState {
 
 impl TargetHealthState {
     /// Reads the API's word.
-    #[must_use]
     pub fn from_api(state: &str) -> Self {
         match state {
             "AVAILABLE" => Self::Available,
@@ -93,7 +89,6 @@ impl TargetHealthState {
     }
 
     /// The API's word.
-    #[must_use]
     pub fn as_api(&self) -> &str {
         match self {
             Self::Available => "AVAILABLE",
@@ -127,7 +122,6 @@ pub enum TargetKind {
 
 impl TargetKind {
     /// Reads the API's `Type`.
-    #[must_use]
     pub fn from_api(kind: &str) -> Self {
         match kind {
             "RDS_INSTANCE" => Self::RdsInstance,
@@ -150,7 +144,6 @@ pub enum TargetRole {
 
 impl TargetRole {
     /// Reads the API's `Role` or `TargetRole`.
-    #[must_use]
     pub fn from_api(role: &str) -> Self {
         match role {
             "READ_WRITE" => Self::ReadWrite,
@@ -160,7 +153,6 @@ impl TargetRole {
     }
 
     /// The API's word.
-    #[must_use]
     pub fn as_api(&self) -> &str {
         match self {
             Self::ReadWrite => "READ_WRITE",
@@ -255,7 +247,6 @@ pub struct Proxy {
 impl Proxy {
     /// The health of `database` as this proxy sees it: an instance's own target, or a cluster's
     /// member targets, of which the best counts (docs/decision.md, "Target health").
-    #[must_use]
     pub fn target_health(&self, database: &Database) -> Option<&TargetHealth> {
         best(self.instances(database))
     }
@@ -285,13 +276,11 @@ impl Proxy {
     }
 
     /// Whether `database` is registered with the proxy.
-    #[must_use]
     pub fn has_target(&self, database: &Database) -> bool {
         self.targets.iter().any(|target| target.is_for(database))
     }
 
     /// Another database that is registered with the proxy: it can have but one.
-    #[must_use]
     pub fn other_target(&self, database: &Database) -> Option<&str> {
         let other = self.targets.iter().find(|target| !target.is_for(database))?;
         Some(other.database().1)
@@ -299,7 +288,6 @@ impl Proxy {
 
     /// The commands that give the proxy this database for its target, where its target is still the one that had the name before a
     /// blue/green switchover. With any other target, the proxy serves another database, and whoever uses it.
-    #[must_use]
     pub fn retargeted(&self, database: &Database) -> Option<String> {
         let mut targets = self.targets.iter().map(ProxyTarget::database);
         let (kind, old) = targets.find(|(_, id)| was_before(id, &database.id))?;
@@ -319,13 +307,11 @@ impl Proxy {
     }
 
     /// Whether it authenticates to the database with IAM, without any secret.
-    #[must_use]
     pub fn is_iam_only(&self) -> bool {
         self.exists && self.takes_iam && self.secrets.is_empty()
     }
 
     /// Whether the proxy reaches `database`.
-    #[must_use]
     pub fn reaches(&self, database: &Database) -> bool {
         self.target_health(database)
             .is_some_and(|health| health.state == TargetHealthState::Available)
@@ -356,7 +342,6 @@ fn best<'p>(targets: impl IntoIterator<Item = &'p ProxyTarget>) -> Option<&'p Ta
 
 impl ProxyTarget {
     /// The database that is registered: the cluster, also for one of its members, or the instance.
-    #[must_use]
     pub fn database(&self) -> (DatabaseKind, &str) {
         match &self.tracked_cluster {
             Some(cluster) => (DatabaseKind::Cluster, cluster),

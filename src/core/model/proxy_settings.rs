@@ -37,7 +37,6 @@ pub struct ProxySettings {
 
 impl ProxySettings {
     /// Whether it connects to its database with IAM, without secrets.
-    #[must_use]
     pub fn is_iam_to_database(&self) -> bool {
         self.default_auth_scheme.as_deref() == Some("IAM_AUTH")
     }

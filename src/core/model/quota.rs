@@ -28,7 +28,6 @@ pub enum GroupQuota {
 
 impl GroupQuota {
     /// The most groups of a side's resource: where the quota is not known, what AWS never takes more than.
-    #[must_use]
     pub fn most(&self, side: Side) -> usize {
         match (side, self) {
             (Side::Function, _) | (_, Self::NotAsked) => USUAL_GROUPS,
@@ -38,7 +37,6 @@ impl GroupQuota {
     }
 
     /// What the user should know of a resource that is to have so many groups.
-    #[must_use]
     pub fn warning(&self, side: Side, resource: &str, count: usize) -> Option<String> {
         let Self::Unread(why) = self else {
             return None;

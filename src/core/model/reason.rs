@@ -4,7 +4,6 @@
 //! `LastUpdateStatusReasonCode`).
 
 /// What fixes the cause with this code, where that is known.
-#[must_use]
 pub fn remedy(code: &str) -> Option<&'static str> {
     Some(match code {
         "Idle" => "invoke it: the first invocation fails while its network interface comes back, later ones work",
@@ -37,7 +36,6 @@ pub fn remedy(code: &str) -> Option<&'static str> {
 }
 
 /// A reason as text: AWS's own, the code, and what fixes it.
-#[must_use]
 pub fn explained(reason: Option<&str>, code: Option<&str>) -> Option<String> {
     let remedy = code.and_then(remedy);
     let said = match (reason, code) {

@@ -40,7 +40,6 @@ pub enum Protocol {
 
 impl Protocol {
     /// Reads the API's `IpProtocol`.
-    #[must_use]
     pub fn from_api(protocol: &str) -> Self {
         match protocol {
             "tcp" | "6" => Self::Tcp,
@@ -50,7 +49,6 @@ impl Protocol {
     }
 
     /// The API's `IpProtocol`.
-    #[must_use]
     pub fn as_api(&self) -> &str {
         match self {
             Self::Tcp => "tcp",
@@ -80,7 +78,6 @@ pub struct PortRange {
 
 impl PortRange {
     /// The range that holds just this port.
-    #[must_use]
     pub fn only(port: u16) -> Self {
         Self {
             from: port.into(),
@@ -113,7 +110,6 @@ pub enum Peer {
 
 impl Peer {
     /// The group, if the peer is one.
-    #[must_use]
     pub fn group(&self) -> Option<&GroupId> {
         match self {
             Self::Group(id) => Some(id),
@@ -146,7 +142,6 @@ pub struct Rule {
 
 impl Rule {
     /// The kind of rule that this program and the console write: one TCP port, one group.
-    #[must_use]
     pub fn tcp(port: u16, peer: GroupId) -> Self {
         Self {
             protocol: Protocol::Tcp,
@@ -157,7 +152,6 @@ impl Rule {
     }
 
     /// The outbound rule that EC2 gives to every new group: all traffic to everywhere.
-    #[must_use]
     pub fn default_egress() -> Self {
         Self {
             protocol: Protocol::All,
@@ -168,7 +162,6 @@ impl Rule {
     }
 
     /// Whether it lets TCP through on a port, to or from its peer.
-    #[must_use]
     pub fn lets_tcp(&self, port: u16) -> bool {
         let has_port = |ports: PortRange| (ports.from..=ports.to).contains(&i32::from(port));
         match self.protocol {
@@ -179,14 +172,12 @@ impl Rule {
     }
 
     /// Whether both let the same traffic through. As for EC2, the description does not count.
-    #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
         self.protocol == other.protocol && self.ports == other.ports && self.peer == other.peer
     }
 
     /// Whether this is an outbound rule that EC2 itself gives to a new group: all traffic to
     /// everywhere, over IPv4 and, in a VPC with an IPv6 range, over IPv6.
-    #[must_use]
     pub fn is_default_egress(&self) -> bool {
         self.protocol == Protocol::All
             && matches!(&self.peer, Peer::Cidr(cidr) if cidr == "0.0.0.0/0" || cidr == "::/0")
@@ -226,7 +217,6 @@ pub struct SecurityGroup {
 
 impl SecurityGroup {
     /// The rules of one direction.
-    #[must_use]
     pub fn rules(&self, direction: Direction) -> &[Rule] {
         match direction {
             Direction::Ingress => &self.ingress,
@@ -235,7 +225,6 @@ impl SecurityGroup {
     }
 
     /// Whether a rule of it, either way, names this group.
-    #[must_use]
     pub fn names(&self, id: &GroupId) -> bool {
         self.peers().any(|peer| peer == id)
     }

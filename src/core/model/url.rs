@@ -1,7 +1,6 @@
 //! URLs of endpoints.
 
 /// Whether a text is an absolute URL of HTTP with a host.
-#[must_use]
 pub fn is_url(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
         return false;

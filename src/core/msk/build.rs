@@ -28,7 +28,6 @@ use crate::reachability::Paths;
 use crate::reachability::leg::authorize;
 
 /// What the endpoints for a VPC's event sources are tagged with.
-#[must_use]
 pub fn connection(vpc: &VpcId) -> String {
     format!("msk/{vpc}")
 }

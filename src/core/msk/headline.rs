@@ -6,7 +6,6 @@ use crate::diagnostics::{Check, Status, verdict};
 use crate::model::Authentication;
 
 /// The first line of the answer.
-#[must_use]
 pub fn headline(scene: &MskScene, needs: &Needs, checks: &[Check]) -> String {
     let name = &scene.cluster.name;
     let function = scene.function.as_ref().map(|function| &function.name);

@@ -18,7 +18,6 @@ use crate::reachability::leg::distinct;
 use crate::reachability::{Addresses, Block, Ports};
 
 /// The services that a poller in on-demand mode calls from the cluster's subnets.
-#[must_use]
 pub fn services(needs: &Needs) -> Vec<&'static str> {
     let mut services = vec!["lambda", "sts"];
     services.extend(needs.uses_secret.then_some("secretsmanager"));

@@ -4,26 +4,22 @@
 use crate::model::{Proxy, last_segment};
 
 /// The name of the proxy of a database: `--proxy new`.
-#[must_use]
 pub fn proxy(database: &str) -> String {
     const LONGEST: usize = 63;
     fitted(&format!("autoconnect-{database}"), LONGEST)
 }
 
 /// The role that RDS assumes for a proxy. Roles have no Region, so their names contain it.
-#[must_use]
 pub fn proxy_role(region: &str, proxy: &str) -> String {
     role(&format!("autoconnect-{region}-proxy-{proxy}"))
 }
 
 /// The execution role of a function.
-#[must_use]
 pub fn function_role(region: &str, function: &str) -> String {
     role(&format!("autoconnect-{region}-function-{function}"))
 }
 
 /// What the names of all roles begin with that are made in a Region.
-#[must_use]
 pub fn roles_of(region: &str) -> String {
     format!("autoconnect-{region}-")
 }
@@ -34,19 +30,16 @@ fn role(name: &str) -> String {
 }
 
 /// Whether a role's ARN has this name.
-#[must_use]
 pub fn is_role(arn: Option<&str>, name: &str) -> bool {
     arn.is_some_and(|arn| last_segment(arn) == name)
 }
 
 /// Whether a proxy connects to its database by IAM, with the role that is made for it.
-#[must_use]
 pub fn is_own_proxy_role(region: &str, proxy: &Proxy) -> bool {
     proxy.is_iam_only() && is_role(proxy.role.as_deref(), &proxy_role(region, &proxy.name))
 }
 
 /// The secret of a proxy for one user of the database.
-#[must_use]
 pub fn secret(proxy: &str, user: &str) -> String {
     const LONGEST: usize = 512;
     fitted(&format!("{}{}", secrets_of(proxy), plain(user)), LONGEST)
@@ -56,7 +49,6 @@ pub fn secret(proxy: &str, user: &str) -> String {
 pub const SECRETS: &str = "autoconnect/";
 
 /// What the names of all secrets of a proxy begin with.
-#[must_use]
 pub fn secrets_of(proxy: &str) -> String {
     format!("{SECRETS}{proxy}/")
 }
@@ -65,20 +57,17 @@ pub fn secrets_of(proxy: &str) -> String {
 pub const POLICIES: &str = "autoconnect-";
 
 /// What the names of all policies begin with by which a role may connect through any proxy of this Region.
-#[must_use]
 pub fn connect_policies_in(region: &str) -> String {
     format!("autoconnect-connect-{region}+")
 }
 
 /// The policy by which a role may connect through a proxy as one user. A role can be that of functions in several
 /// Regions, so the name contains the Region; `+` is in none of the parts.
-#[must_use]
 pub fn connect_policy(region: &str, proxy: &str, user: &str) -> String {
     policy(&format!("{}{}", connect_policies(region, proxy), plain(user)))
 }
 
 /// What the names of all policies begin with by which a role may connect through a proxy.
-#[must_use]
 pub fn connect_policies(region: &str, proxy: &str) -> String {
     format!("{}{proxy}+", connect_policies_in(region))
 }
@@ -90,7 +79,6 @@ pub const HANDLER: &str = "index.handler";
 pub const CODE_SHA256: &str = "nYqX3V3OOLvQqaju6RNCbzzbu3ScEZCHmwfG85B9Ia0=";
 
 /// The policy by which a proxy's role may read one secret.
-#[must_use]
 pub fn secret_policy(secret: &str) -> String {
     policy(&format!("autoconnect-secret+{}", plain(secret)))
 }

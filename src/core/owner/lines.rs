@@ -49,7 +49,6 @@ const NEW_GROUP: &str = "GROUP_ID";
 
 /// The lines that give a resource the groups that it has once the plan is carried out; none for a group, for an owner that
 /// describes resources in another way, and where the owner is not known.
-#[must_use]
 pub fn lines(of: &Owned, observation: &Observation, plan: &Plan) -> Option<Lines> {
     let owner = of.owner.as_ref().ok()?;
     if of.group.is_some() {

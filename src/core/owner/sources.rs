@@ -54,7 +54,6 @@ pub enum InTemplate {
 impl Sources {
     /// Whether the template of a resource's owner gives it a group, and the file of that template; none where no template is
     /// for it.
-    #[must_use]
     pub fn in_template(&self, owner: &Owner, group: &SecurityGroup) -> Option<(&str, InTemplate)> {
         let (stack, id) = (owner.stack.as_ref()?, owner.logical_id.as_ref()?);
         let mut templates = self.templates.iter();

@@ -34,7 +34,6 @@ const NO_TOOL: [&str; 9] = [
 ];
 
 /// The owner that tags name, if they name one.
-#[must_use]
 pub fn by_tags(tags: &BTreeMap<String, String>) -> Option<Owner> {
     let tag = |key: &str| tags.get(key).filter(|value| !value.is_empty()).cloned();
     let tool = tool(tags);

@@ -91,13 +91,11 @@ impl TerraformState {
     }
 
     /// The owner of the function, database or proxy with this ARN.
-    #[must_use]
     pub fn of_arn(&self, arn: &str) -> Option<Owner> {
         self.by_arn.get(arn).map(|address| owner(address))
     }
 
     /// The owner of a security group.
-    #[must_use]
     pub fn of_group(&self, group: &GroupId) -> Option<Owner> {
         self.by_group.get(group.as_str()).map(|address| owner(address))
     }

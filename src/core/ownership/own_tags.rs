@@ -28,7 +28,6 @@ pub enum OwnConnection {
 
 impl OwnTags {
     /// Those of what is made for a proxy on this way, whatever the function.
-    #[must_use]
     pub fn of_proxy(way: &Way) -> Self {
         Self {
             side: Side::Proxy,
@@ -37,7 +36,6 @@ impl OwnTags {
     }
 
     /// How these tags differ.
-    #[must_use]
     pub fn differences(&self, found: &BTreeMap<String, String>) -> Vec<String> {
         let tag = |key: &str| found.get(key).map(String::as_str);
         let mut differences = Vec::new();

@@ -18,7 +18,6 @@ pub struct Way {
 
 impl Way {
     /// The way to this database.
-    #[must_use]
     pub fn new(kind: DatabaseKind, database: &str, proxy: Option<&str>) -> Self {
         Self {
             database: database.to_owned(),
@@ -28,7 +27,6 @@ impl Way {
     }
 
     /// The way of a connection.
-    #[must_use]
     pub fn of(observation: &Observation) -> Self {
         let Observation { database, proxy, .. } = observation;
         Self::new(
@@ -39,14 +37,12 @@ impl Way {
     }
 
     /// The way of a connection, to another database of this name.
-    #[must_use]
     pub fn of_database(observation: &Observation, name: &str) -> Self {
         let proxy = observation.proxy.as_ref().map(|proxy| proxy.name.as_str());
         Self::new(observation.database.kind, name, proxy)
     }
 
     /// The way and the function that a tag `autoconnect:connection` names: `cluster/orders:function/checkout`.
-    #[must_use]
     pub fn parse(tag: &str) -> Option<(Self, Option<&str>)> {
         let mut parts = tag.split(':');
         let (kind, database) = parts.next()?.split_once('/')?;
@@ -69,19 +65,16 @@ impl Way {
     }
 
     /// The database's kind and identifier.
-    #[must_use]
     pub fn database(&self) -> (DatabaseKind, &str) {
         (self.kind, &self.database)
     }
 
     /// Whether it leads through a proxy.
-    #[must_use]
     pub fn is_proxied(&self) -> bool {
         self.proxy.is_some()
     }
 
     /// The ARN of the database.
-    #[must_use]
     pub fn arn(&self, place: Place<'_>) -> String {
         let kind = match self.kind {
             DatabaseKind::Cluster => "cluster",
@@ -91,13 +84,11 @@ impl Way {
     }
 
     /// The proxy's name.
-    #[must_use]
     pub fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref()
     }
 
     /// The way as the value of the tag `autoconnect:connection`, without a function.
-    #[must_use]
     pub fn id(&self) -> String {
         let database = format!("{}/{}", self.kind, self.database);
         match &self.proxy {
@@ -107,7 +98,6 @@ impl Way {
     }
 
     /// The connection of a function, as the value of that tag.
-    #[must_use]
     pub fn connection(&self, function: &str) -> String {
         format!("{}:function/{function}", self.id())
     }
@@ -123,7 +113,6 @@ impl Way {
     }
 
     /// The description that a new group of this side gets.
-    #[must_use]
     pub fn description(&self, side: Side, function: &str) -> String {
         let others = [Side::Database, Side::Proxy, Side::Function]
             .into_iter()
@@ -137,14 +126,12 @@ impl Way {
     }
 
     /// The description that a new group of this side gets whose rules are for the ranges of another VPC.
-    #[must_use]
     pub fn description_across_vpcs(&self, side: Side, function: &str) -> String {
         fitting(format!("Connects {}{ACROSS_VPCS}", self.side(side, function)))
     }
 
     /// Whether a description is one that is written for this side, whichever function it was written for: a group that
     /// several functions share is another one's once the first is gone.
-    #[must_use]
     pub fn writes(&self, side: Side, description: &str) -> bool {
         let function = match side {
             Side::Function => description

@@ -31,7 +31,6 @@ pub struct Named {
 
 impl Named {
     /// What has this name, and tags that were read.
-    #[must_use]
     pub fn tagged(name: &str, found: &BTreeMap<String, String>) -> Self {
         Self {
             name: name.to_owned(),
@@ -40,7 +39,6 @@ impl Named {
     }
 
     /// What has this name. Its tags were not read: it is known by its name alone.
-    #[must_use]
     pub fn untagged(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -51,7 +49,6 @@ impl Named {
 
 impl Basis {
     /// The groups that a plan was checked against, and the lists of groups.
-    #[must_use]
     pub fn of_ground(ground: &Ground<'_>) -> Self {
         let named = |group: &SecurityGroup| (group.id.to_string(), Named::tagged(&group.name, &group.tags));
         let sides = [Side::Database, Side::Proxy, Side::Function];
@@ -63,14 +60,12 @@ impl Basis {
     }
 
     /// Also with the groups of a side's resource.
-    #[must_use]
     pub fn with_list<'g>(mut self, side: Side, groups: impl IntoIterator<Item = &'g GroupId>) -> Self {
         self.lists.insert(side, groups.into_iter().cloned().collect());
         self
     }
 
     /// The same of a connection, with what `setup` makes besides groups.
-    #[must_use]
     pub fn of_connection(ground: &Ground<'_>, observation: &Observation) -> Self {
         let Observation {
             proxy,
@@ -102,7 +97,6 @@ impl Basis {
     }
 
     /// The same of a network, with what `internet setup` and `msk setup` make of it.
-    #[must_use]
     pub fn of_network(ground: &Ground<'_>, network: &Network, own: &Own) -> Self {
         let subnets = network.subnets.known().into_iter().flatten();
         let tables = network.route_tables.known().into_iter().flatten();
@@ -133,7 +127,6 @@ impl Basis {
     }
 
     /// Also with something that exists.
-    #[must_use]
     pub fn with_name(mut self, id: impl Into<String>, named: Named) -> Self {
         self.names.insert(id.into(), named);
         self

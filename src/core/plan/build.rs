@@ -28,7 +28,6 @@ pub struct Request {
 
 /// The steps that carry out the decision. Equal observations give equal plans, in whatever order their
 /// groups were read.
-#[must_use]
 pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
     let observation = assessment.observation;
     let mut builder = Builder {
@@ -59,7 +58,6 @@ pub fn plan(assessment: &Assessment<'_>, request: &Request) -> Plan {
 
 /// The steps that restore what was on the lists that this run has written, and is gone; `found` is what was observed
 /// after its writes, and `seen` what it has read before (see [`crate::restore`]).
-#[must_use]
 pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
     let request = Request::default();
     let mut builder = Builder {
@@ -86,7 +84,6 @@ pub fn put_back(found: &Observation, plan: &Plan, seen: &Lists) -> Vec<Step> {
 
 /// The step that deletes the groups of `made`, which this run created and `plan` does not use: another name of their
 /// set was taken meanwhile, or another set is complete. It comes last, so that nothing depends on it.
-#[must_use]
 pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId>) -> Option<Step> {
     let is_used = |id: &GroupId| {
         let mut sides = observation.sides().iter();
@@ -131,7 +128,6 @@ pub fn take_back(observation: &Observation, plan: &Plan, made: &BTreeSet<GroupId
 
 /// The steps that associate again what someone has disassociated since this run associated it, counted from `from`.
 /// None where more than that was undone: what people change is theirs.
-#[must_use]
 pub fn do_again(assessment: &Assessment<'_>, request: &Request, from: u32) -> Vec<Step> {
     let mut steps = plan(assessment, request).steps;
     steps.retain(|step| step.status == StepStatus::Planned);

@@ -7,7 +7,6 @@ use crate::extras;
 use crate::model::{Observation, SecurityGroup, TargetHealthState};
 
 /// Why the decision is what it is, what the new set supersedes, and what the proxy's health means.
-#[must_use]
 pub fn reasons(assessment: &Assessment<'_>, plan: &Plan) -> Vec<String> {
     let observation = assessment.observation;
     let mut reasons = Vec::new();
@@ -182,7 +181,6 @@ fn left_over(observation: &Observation, plan: &Plan) -> Vec<String> {
 }
 
 /// What the proxy says of the database, and what to do about it; nothing where all is well.
-#[must_use]
 pub fn health(observation: &Observation) -> Option<String> {
     let proxy = observation.proxy.as_ref().filter(|proxy| proxy.exists)?;
     let Some(health) = proxy.target_health(&observation.database) else {

@@ -69,7 +69,6 @@ pub struct Begun {
 }
 
 /// The sets that a run which creates groups would complete, and that lack rules.
-#[must_use]
 pub fn begun_sets(observation: &Observation) -> Vec<Begun> {
     let Some(wanted) = wanted_rules(observation) else {
         return Vec::new();

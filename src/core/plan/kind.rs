@@ -76,7 +76,6 @@ impl Plan {
     }
 
     /// What a step of a repair changes.
-    #[must_use]
     pub fn kind(&self, step: &Step) -> RepairKind {
         // A step that is done already stands for a group that exists.
         let is_planned = |id: u32| self.planned().any(|step| step.id == id);
@@ -84,7 +83,6 @@ impl Plan {
     }
 
     /// The kinds of all that is still to be done.
-    #[must_use]
     pub fn kinds(&self) -> BTreeSet<RepairKind> {
         self.planned().map(|step| self.kind(step)).collect()
     }

@@ -18,7 +18,6 @@ use crate::ownership;
 use crate::removal::Removable;
 
 /// Everything that is wrong with the plan; empty for each plan that this program makes.
-#[must_use]
 pub fn lint(plan: &Plan, ground: &Ground<'_>) -> Vec<Flaw> {
     let mut linter = Linter {
         ground,

@@ -234,7 +234,6 @@ pub enum NetworkEffect {
 
 impl NetworkEffect {
     /// The operation of the API that carries it out.
-    #[must_use]
     pub fn operation(&self) -> Operation {
         match self {
             Self::CreateSubnet { .. } => Operation::CreateSubnet,
@@ -254,7 +253,6 @@ impl NetworkEffect {
     }
 
     /// What else the caller must be allowed: tags at birth have an action of their own.
-    #[must_use]
     pub fn more_actions(&self) -> &'static [&'static str] {
         match self {
             // The names of the service lead to an interface endpoint by a zone of AWS's own.
@@ -267,7 +265,6 @@ impl NetworkEffect {
     }
 
     /// How AWS charges for what it makes, for as long as that exists.
-    #[must_use]
     pub fn cost(&self) -> Option<&'static str> {
         match self {
             Self::CreateNatGateway { .. } => Some("by the hour, and for each gigabyte that it processes"),
@@ -280,7 +277,6 @@ impl NetworkEffect {
     }
 
     /// What it makes.
-    #[must_use]
     pub fn makes(&self) -> Option<Made> {
         match self {
             Self::CreateSubnet { .. } => Some(Made::Subnet),
@@ -294,7 +290,6 @@ impl NetworkEffect {
     }
 
     /// The tags of what it makes.
-    #[must_use]
     pub fn tags(&self) -> Option<&BTreeMap<String, String>> {
         match self {
             Self::CreateSubnet { tags, .. }
@@ -308,7 +303,6 @@ impl NetworkEffect {
     }
 
     /// What is waited for after the call, as text.
-    #[must_use]
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
             Self::CreateNatGateway { .. } => Some("the NAT gateway to become available"),
@@ -319,7 +313,6 @@ impl NetworkEffect {
     }
 
     /// What else than groups the step refers to: what it is, and the number of the step that makes it, if one does.
-    #[must_use]
     pub(super) fn needs(&self) -> Vec<(Made, Option<u32>)> {
         let table = |table: &Ref<RouteTableId>| (Made::RouteTable, table.step());
         match self {

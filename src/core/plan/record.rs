@@ -38,7 +38,6 @@ pub struct Created {
 }
 
 /// The steps of a plan, in order, as they are saved.
-#[must_use]
 pub fn record(plan: &Plan, basis: &Basis) -> Vec<Recorded> {
     let own: BTreeMap<Side, BTreeSet<&GroupId>> = plan.steps.iter().filter_map(|step| own_groups(&step.effect)).fold(
         BTreeMap::new(),
@@ -108,7 +107,6 @@ fn created(effect: &Effect) -> Option<Created> {
 ///
 /// Steps are carried out in order. So an earlier run of the plan has done its first steps, and all others are still to be done.
 /// Only the registration of a proxy's target can be left to a later run.
-#[must_use]
 pub fn differences(saved: &[Recorded], now: &[Recorded], basis: &Basis) -> Vec<String> {
     let created: BTreeSet<&Created> = saved.iter().filter_map(|step| step.creates.as_ref()).collect();
     let is_ours = |named: &Named| {

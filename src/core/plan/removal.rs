@@ -161,7 +161,6 @@ pub enum RemovalEffect {
 
 impl RemovalEffect {
     /// The operation of the API that carries it out.
-    #[must_use]
     pub fn operation(&self) -> Operation {
         match self {
             Self::Mark { .. } | Self::Retag { .. } => Operation::CreateTags,
@@ -183,7 +182,6 @@ impl RemovalEffect {
     }
 
     /// Whether something is gone after it.
-    #[must_use]
     pub fn deletes(&self) -> bool {
         matches!(
             self,
@@ -199,7 +197,6 @@ impl RemovalEffect {
     }
 
     /// What is waited for after the call, as text.
-    #[must_use]
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
             Self::OffFunction { .. } | Self::Detach { .. } | Self::UnsetEnvironment { .. } => {

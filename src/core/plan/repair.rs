@@ -23,7 +23,6 @@ pub struct Unproven {
 
 /// The groups on the connection's resources that are not as they should be, whose tags say that they were made for it,
 /// and which something contradicts: a repair does not touch them.
-#[must_use]
 pub fn unproven(observation: &Observation) -> Vec<Unproven> {
     let connection = observation.connection_id();
     let way = Way::of(observation);

@@ -81,7 +81,6 @@ pub enum Grant {
 
 impl Grant {
     /// The resource whose ARN the document refers to, and which may have to be made first.
-    #[must_use]
     pub fn resource(&self) -> Option<&Ref<String>> {
         match self {
             Self::ReadSecret { secret: resource, .. } | Self::ConnectThroughProxy { proxy: resource, .. } => {
@@ -92,7 +91,6 @@ impl Grant {
     }
 
     /// The policy document; none where the ARN of a resource is not known.
-    #[must_use]
     pub fn document(&self, arn: impl Fn(&Ref<String>) -> Option<String>) -> Option<String> {
         Some(match self {
             Self::ReadSecret { secret, customer_key } => policy::read_secret(&arn(secret)?, customer_key.as_deref()),
@@ -313,7 +311,6 @@ pub enum Effect {
 
 impl Effect {
     /// The operation of the API that carries it out.
-    #[must_use]
     pub fn operation(&self) -> Operation {
         match self {
             Self::CreateSecurityGroup { .. } => Operation::CreateSecurityGroup,
@@ -339,14 +336,12 @@ impl Effect {
     }
 
     /// The IAM name of that operation.
-    #[must_use]
     pub fn action(&self) -> &'static str {
         self.operation().iam_action()
     }
 
     /// The IAM actions that the caller needs for this step: tags at birth have their own, and so has giving a role
     /// to a service.
-    #[must_use]
     pub fn iam_actions(&self) -> Vec<&'static str> {
         const OF_LAMBDA: [&str; 4] = [
             "ec2:DescribeSecurityGroups",
@@ -382,7 +377,6 @@ impl Effect {
     }
 
     /// How AWS charges for what it makes, for as long as that exists.
-    #[must_use]
     pub fn cost(&self) -> Option<&'static str> {
         match self {
             Self::CreateProxy(_) => Some(PROXY_COST),
@@ -393,7 +387,6 @@ impl Effect {
     }
 
     /// The side whose resource gets a group by this step.
-    #[must_use]
     pub fn associates(&self) -> Option<Side> {
         match self {
             Self::AssociateDatabase { .. } => Some(Side::Database),
@@ -406,13 +399,11 @@ impl Effect {
     }
 
     /// Whether it deletes what the run has made itself, and does not need.
-    #[must_use]
     pub fn takes_back(&self) -> bool {
         matches!(self, Self::Removal(RemovalEffect::TakeBack { .. }))
     }
 
     /// Whether it makes or changes a group's rules: all of that comes before any group is put on a resource.
-    #[must_use]
     pub fn prepares_groups(&self) -> bool {
         matches!(
             self,
@@ -424,7 +415,6 @@ impl Effect {
     }
 
     /// What is waited for after the call, as text.
-    #[must_use]
     pub fn waits_for(&self) -> Option<&'static str> {
         match self {
             Self::CreateSecurityGroup { .. } => Some("the group to be found"),
@@ -450,13 +440,11 @@ impl Effect {
     }
 
     /// Whether the step creates something, rather than changing it.
-    #[must_use]
     pub fn creates(&self) -> bool {
         self.makes().is_some()
     }
 
     /// The tags of what it makes, if it makes something.
-    #[must_use]
     pub fn tags(&self) -> Option<&BTreeMap<String, String>> {
         match self {
             Self::CreateSecurityGroup { tags, .. }
@@ -470,19 +458,16 @@ impl Effect {
     }
 
     /// The value of `autoconnect:role` of what it makes.
-    #[must_use]
     pub fn role(&self) -> Option<&str> {
         self.tags()?.get(tags::ROLE).map(String::as_str)
     }
 
     /// Whether something is gone after the step.
-    #[must_use]
     pub fn deletes(&self) -> bool {
         matches!(self, Self::Removal(effect) if effect.deletes())
     }
 
     /// What it makes.
-    #[must_use]
     pub fn makes(&self) -> Option<Made> {
         match self {
             Self::CreateSecurityGroup { .. } => Some(Made::SecurityGroup),
@@ -496,7 +481,6 @@ impl Effect {
     }
 
     /// What the step refers to that other steps make: what it is, and the number of the step.
-    #[must_use]
     pub fn needs(&self) -> Vec<(Made, u32)> {
         let groups = self.groups();
         let mut needs: Vec<(Made, Option<u32>)> =
@@ -527,7 +511,6 @@ impl Effect {
     }
 
     /// The groups that the step refers to.
-    #[must_use]
     pub fn groups(&self) -> Vec<&Ref<GroupId>> {
         match self {
             Self::AddRule { group, peer, .. } => match peer {
@@ -573,7 +556,6 @@ impl From<VpcEffect> for Effect {
 
 impl Effect {
     /// Whether the step uses this group, which exists.
-    #[must_use]
     pub fn speaks_of(&self, id: &GroupId) -> bool {
         let is_made = matches!(self, Self::CreateSecurityGroup { existing: Some(existing), .. } if existing == id);
         is_made || self.groups().into_iter().any(|group| group.is(id))
@@ -599,7 +581,6 @@ words! {
 
 impl StepStatus {
     /// Whether what the step is about was there before, so that nothing is written.
-    #[must_use]
     pub fn is_there(self) -> bool {
         matches!(self, Self::Already | Self::Adopt)
     }

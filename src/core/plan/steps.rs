@@ -22,7 +22,6 @@ pub enum Ref<T> {
 
 impl<T> Ref<T> {
     /// What exists.
-    #[must_use]
     pub fn existing(&self) -> Option<&T> {
         match self {
             Self::Existing(existing) => Some(existing),
@@ -31,7 +30,6 @@ impl<T> Ref<T> {
     }
 
     /// The number of the step that makes it.
-    #[must_use]
     pub fn step(&self) -> Option<u32> {
         match self {
             Self::Existing(_) => None,
@@ -42,7 +40,6 @@ impl<T> Ref<T> {
 
 impl<T: PartialEq> Ref<T> {
     /// Whether it is this, which exists.
-    #[must_use]
     pub fn is(&self, existing: &T) -> bool {
         self.existing() == Some(existing)
     }
@@ -63,7 +60,6 @@ pub struct Steps(Vec<Step>);
 
 impl Steps {
     /// The steps of a plan, to add others to them.
-    #[must_use]
     pub fn of(plan: &Plan) -> Self {
         Self(plan.steps.clone())
     }
@@ -128,7 +124,6 @@ impl Steps {
     }
 
     /// The number of the last step so far.
-    #[must_use]
     pub fn last(&self) -> Option<u32> {
         self.0.last().map(|step| step.id)
     }
@@ -158,39 +153,33 @@ impl Steps {
     }
 
     /// The steps so far.
-    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Step> {
         self.0.iter()
     }
 
     /// Whether there is no step.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The number of the step that makes the one thing of this kind.
-    #[must_use]
     pub fn that_makes(&self, made: Made) -> Option<u32> {
         let step = self.0.iter().find(|step| step.effect.makes() == Some(made))?;
         Some(step.id)
     }
 
     /// The number of the step that makes something with this value of `autoconnect:role`.
-    #[must_use]
     pub fn that_makes_role(&self, role: &str) -> Option<u32> {
         let step = self.0.iter().find(|step| step.effect.role() == Some(role))?;
         Some(step.id)
     }
 
     /// The value of `autoconnect:role` of what a step makes.
-    #[must_use]
     pub fn role_of(&self, id: u32) -> Option<&str> {
         self.0.iter().find(|step| step.id == id)?.effect.role()
     }
 
     /// Something as text: its id, or what it is to be.
-    #[must_use]
     pub fn name<T: fmt::Display>(&self, reference: &Ref<T>) -> String {
         let role = reference.step().and_then(|step| self.role_of(step));
         role.map_or_else(
@@ -200,7 +189,6 @@ impl Steps {
     }
 
     /// The plan of these steps.
-    #[must_use]
     pub fn plan(self) -> Plan {
         Plan {
             steps: self.0,
@@ -209,14 +197,12 @@ impl Steps {
     }
 
     /// The steps after the first `count`.
-    #[must_use]
     pub fn since(mut self, count: usize) -> Vec<Step> {
         self.0.split_off(count)
     }
 }
 
 /// The tags that something of ours gets when it is made: our own besides those that the user has asked for.
-#[must_use]
 pub fn tags_at_birth(connection: &str, role: &str, others: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let own = [
         (tags::MANAGED, "true"),

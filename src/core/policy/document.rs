@@ -75,7 +75,6 @@ pub struct Texts(pub Vec<String>);
 
 impl Texts {
     /// Whether there is none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -94,7 +93,6 @@ impl<T: Into<String>> FromIterator<T> for Texts {
 
 impl PolicyDocument {
     /// A document of these statements.
-    #[must_use]
     pub fn new(statement: Vec<Statement>) -> Self {
         Self {
             version: version(),
@@ -103,7 +101,6 @@ impl PolicyDocument {
     }
 
     /// The same, with an action that is checked on no resource.
-    #[must_use]
     pub fn allowing(mut self, action: &str) -> Self {
         let plain = Statement::allow([action]).on(["*"]);
         let is_alike = |statement: &&mut Statement| {
@@ -157,26 +154,22 @@ impl Statement {
     }
 
     /// Allows these actions.
-    #[must_use]
     pub fn allow(actions: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::new(Effect::Allow, actions)
     }
 
     /// Denies these actions.
-    #[must_use]
     pub fn deny(actions: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::new(Effect::Deny, actions)
     }
 
     /// On these resources.
-    #[must_use]
     pub fn on(mut self, resources: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.resource = resources.into_iter().collect();
         self
     }
 
     /// Only where this condition holds too.
-    #[must_use]
     pub fn when(mut self, operator: &str, key: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let keys = self.condition.entry(operator.to_owned()).or_default();
         keys.insert(key.to_owned(), values.into_iter().collect());
@@ -184,14 +177,12 @@ impl Statement {
     }
 
     /// For these only, in the policy of a resource.
-    #[must_use]
     pub fn by(mut self, principal: Principal) -> Self {
         self.principal = Some(principal);
         self
     }
 
     /// By this name.
-    #[must_use]
     pub fn named(mut self, sid: &str) -> Self {
         self.sid = Some(sid.to_owned());
         self
@@ -202,7 +193,6 @@ impl Statement {
 ///
 /// Source: the IAM user guide's page on policy variables. IAM reads them in the resource's part of an ARN in `Resource`
 /// and `NotResource`, and in the values of conditions on strings, in policies of the version 2012-10-17.
-#[must_use]
 pub fn literal(value: &str) -> String {
     let mut literal = String::with_capacity(value.len());
     for character in value.chars() {

@@ -64,7 +64,6 @@ fn action_prefix(service: &str) -> &str {
 }
 
 /// What an endpoint's policy says of a request.
-#[must_use]
 pub fn through_endpoint(policy: &PolicyDocument, caller: Caller<'_>, action: &str, resource: &str) -> Verdict {
     let concerns = |statement: &&Statement| match &statement.principal {
         Some(principal) => caller.is_among(principal),
@@ -95,7 +94,6 @@ pub enum Reach {
 
 /// How many of a caller's requests an endpoint's policy allows: all, some or none. `service` is the endpoint's service, such as
 /// `kinesis-streams`.
-#[must_use]
 pub fn reach_through_endpoint(policy: &PolicyDocument, caller: Caller<'_>, service: &str) -> Reach {
     let is_named = |statement: &Statement| {
         let principal = statement.principal.as_ref();
@@ -141,7 +139,6 @@ pub fn reach_through_endpoint(policy: &PolicyDocument, caller: Caller<'_>, servi
 /// The least that the endpoint of a service has to let event source mappings do, in the three shapes of the developer guide:
 /// Lambda invoke functions, Lambda assume their roles, and the execution roles read these secrets. None for a service that
 /// no mapping needs, and without secrets or roles.
-#[must_use]
 pub fn for_mapping(service: &str, secrets: &[String], roles: &[String]) -> Option<PolicyDocument> {
     let statement = match service {
         "lambda" => Statement::allow(["lambda:InvokeFunction"])

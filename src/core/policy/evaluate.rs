@@ -30,13 +30,11 @@ pub struct Context {
 
 impl Context {
     /// Of which nothing is known yet.
-    #[must_use]
     pub fn unknown() -> Self {
         Self::default()
     }
 
     /// Everything about it is known.
-    #[must_use]
     pub fn complete() -> Self {
         Self {
             is_complete: true,
@@ -45,7 +43,6 @@ impl Context {
     }
 
     /// With these values of a key. With none the request does not have it.
-    #[must_use]
     pub fn with(mut self, key: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let values = values.into_iter().map(Into::into).collect();
         self.keys.insert(key.to_ascii_lowercase(), values);
@@ -75,7 +72,6 @@ pub enum Verdict {
 }
 
 /// What all of these policies together say of a request.
-#[must_use]
 pub fn evaluate<'a>(policies: impl IntoIterator<Item = &'a PolicyDocument>, request: Request<'_>) -> Verdict {
     let (mut allows, mut denies) = (Holds::No, Holds::No);
     for statement in policies.into_iter().flat_map(|policy| &policy.statement) {

@@ -80,13 +80,11 @@ impl InterfaceChange {
 }
 
 /// What a role lacks for a function in these subnets with these groups.
-#[must_use]
 pub fn lacks(role: &RolePolicies, place: Place<'_>, subnets: &[SubnetId], groups: &[GroupId]) -> Vec<Lack> {
     lacks_for_change(role, InterfaceChange::Make, place, subnets, groups)
 }
 
 /// What a role lacks for a change of a function that is then in these subnets with these groups.
-#[must_use]
 pub fn lacks_for_change(
     role: &RolePolicies,
     change: InterfaceChange,
@@ -112,7 +110,6 @@ fn in_place(place: Place<'_>) -> Context {
 }
 
 /// What a role lacks for a function that is invoked with the records of an MSK cluster in these subnets with these groups.
-#[must_use]
 pub fn lacks_for_msk(
     role: &RolePolicies,
     cluster: &str,
@@ -140,7 +137,6 @@ pub fn lacks_for_msk(
 }
 
 /// What a role lacks to read a secret, and to decrypt it where its key is a customer's.
-#[must_use]
 pub fn lacks_for_secret(role: &RolePolicies, secret: &str, customer_key: Option<&str>) -> Vec<Lack> {
     let place = Place::of(secret);
     let of_role = in_place(place).with(SOURCE_FUNCTION, [""; 0]);
@@ -157,7 +153,6 @@ pub fn lacks_for_secret(role: &RolePolicies, secret: &str, customer_key: Option<
 
 /// Whether a role may connect to a database, or through a proxy, as one user: by the resource id (`cluster-…`, `db-…`,
 /// `prx-…`).
-#[must_use]
 pub fn may_connect(role: &RolePolicies, place: Place<'_>, resource_id: &str, user: &str) -> Judgement {
     role.judge(Request {
         action: CONNECT,
@@ -216,7 +211,6 @@ fn lacking(
 }
 
 /// What a function's role needs to run in a VPC; and, if `msk`, to be invoked with the records of an MSK cluster.
-#[must_use]
 pub fn execution_role(msk: bool) -> PolicyDocument {
     // The interfaces do not exist yet when the policy is written, and describing knows no resources.
     let mut statements = vec![

@@ -15,7 +15,6 @@ pub const RDS: &str = "rds.amazonaws.com";
 pub const LAMBDA: &str = "lambda.amazonaws.com";
 
 /// AWS's own policy with what Lambda needs to run a function in a VPC, and to write its log.
-#[must_use]
 pub fn vpc_access(place: Place<'_>) -> String {
     format!(
         "arn:{}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
@@ -24,7 +23,6 @@ pub fn vpc_access(place: Place<'_>) -> String {
 }
 
 /// AWS's own policy with what Lambda needs to read an MSK cluster for a function, and to write its log.
-#[must_use]
 pub fn msk_access(place: Place<'_>) -> String {
     format!(
         "arn:{}:iam::aws:policy/service-role/AWSLambdaMSKExecutionRole",
@@ -33,7 +31,6 @@ pub fn msk_access(place: Place<'_>) -> String {
 }
 
 /// Lets one service assume a role.
-#[must_use]
 pub fn trust(service: &str) -> String {
     let service = Texts::from_iter([service]);
     let statement = Statement {
@@ -44,7 +41,6 @@ pub fn trust(service: &str) -> String {
 }
 
 /// Lets read one secret, and decrypt it where its key is a customer's.
-#[must_use]
 pub fn read_secret(secret: &str, customer_key: Option<&str>) -> String {
     let place = Place::of(secret);
     let mut statements = vec![Statement::allow(["secretsmanager:GetSecretValue"]).on([literal(secret)])];
@@ -56,7 +52,6 @@ pub fn read_secret(secret: &str, customer_key: Option<&str>) -> String {
 }
 
 /// Lets connect as one user: to a database, or through a proxy, by its resource id (`cluster-…`, `db-…`, `prx-…`).
-#[must_use]
 pub fn connect(place: Place<'_>, resource_id: &str, user: &str) -> String {
     let user = format!("dbuser:{}/{}", literal(resource_id), literal(user));
     let resource = place.arn("rds-db", &user);
@@ -64,13 +59,11 @@ pub fn connect(place: Place<'_>, resource_id: &str, user: &str) -> String {
 }
 
 /// Lets connect through the proxy with this ARN.
-#[must_use]
 pub fn connect_through(proxy: &str, user: &str) -> String {
     connect(Place::of(proxy), last_segment(proxy), user)
 }
 
 /// The resource id and the user of a document that lets connect as one user, as [`connect`] writes it for this place.
-#[must_use]
 pub fn connects_as(document: &str, place: Place<'_>) -> Option<(String, String)> {
     let document = PolicyDocument::read(document).ok()?;
     let [statement] = document.statement.as_slice() else {
@@ -104,7 +97,6 @@ fn suffix(place: Place<'_>) -> &'static str {
 /// Whether two documents say the same for every request: whatever the order of their fields, their statements and their
 /// lists, the brackets of lists of one, and the names of statements. Whatever else one has, and the other has not, counts,
 /// also what this program does not know.
-#[must_use]
 pub fn is_same(a: &str, b: &str) -> bool {
     let read = |text: &str| -> Option<Value> { serde_json::from_str(text).ok().map(canonical) };
     read(a).is_some_and(|a| Some(a) == read(b))
@@ -168,7 +160,6 @@ fn listed(value: Value) -> Value {
 }
 
 /// A document without its spaces, for a message.
-#[must_use]
 pub fn on_one_line(document: &str) -> String {
     let value = serde_json::from_str::<Value>(document).map(|value| value.to_string());
     value.unwrap_or_else(|_| document.to_owned())
@@ -176,7 +167,6 @@ pub fn on_one_line(document: &str) -> String {
 
 /// The ARN of the secret that a document lets read, and of the key to decrypt it with, where the document is one of
 /// [`read_secret`].
-#[must_use]
 pub fn secret_of(text: &str) -> Option<(String, Option<String>)> {
     let found = PolicyDocument::read(text).ok()?;
     let of = |action: &str| {
@@ -192,7 +182,6 @@ pub fn secret_of(text: &str) -> Option<(String, Option<String>)> {
 
 /// Whether a trust policy lets `service` assume the role. Conditions are not looked into, since whether they hold
 /// is for AWS to say.
-#[must_use]
 pub fn trusts(document: &str, service: &str) -> bool {
     let Ok(document) = PolicyDocument::read(document) else {
         return false;

@@ -10,7 +10,6 @@ use super::execution_role::{INTERFACE_ACTIONS, SOURCE_FUNCTION};
 const DEPLOYING: [&str; 2] = ["lambda:CreateFunction", "lambda:UpdateFunctionConfiguration"];
 
 /// Denies a function's own code what Lambda does with its role: the network interfaces.
-#[must_use]
 pub fn deny_interfaces(function: &str) -> PolicyDocument {
     // Lambda never detaches an interface from an instance, and the guide's example denies it anyway.
     let actions = INTERFACE_ACTIONS.into_iter().chain(["ec2:DetachNetworkInterface"]);
@@ -38,14 +37,12 @@ pub struct Guardrail {
 
 impl Guardrail {
     /// Whether its lists also allow a function that is in no VPC: all of its subnets, none, are in the list.
-    #[must_use]
     pub fn allows_no_vpc(&self) -> bool {
         let only_sets = self.vpcs.is_empty() && !(self.subnets.is_empty() && self.groups.is_empty());
         only_sets && !self.denies && !self.require_vpc
     }
 
     /// The document. A function that is denied fits any list; one that is allowed fits all.
-    #[must_use]
     pub fn document(&self) -> PolicyDocument {
         let mut statements = Vec::new();
         if self.require_vpc {

@@ -48,7 +48,6 @@ impl<'a> From<&'a Function> for Subject<'a> {
 }
 
 /// The document for a run that has these reads and this plan.
-#[must_use]
 pub fn operator<'a>(subject: impl Into<Subject<'a>>, reads: Permissions, plan: &Plan) -> PolicyDocument {
     let mut run = Run {
         subject: subject.into(),
@@ -264,7 +263,6 @@ impl Run<'_> {
 }
 
 /// A proxy is known by an id that it gets when it is made.
-#[must_use]
 pub fn proxy_arn(place: Place<'_>, proxy: Option<&Proxy>) -> String {
     match proxy {
         Some(proxy) if proxy.exists => literal(&proxy.arn),
@@ -273,7 +271,6 @@ pub fn proxy_arn(place: Place<'_>, proxy: Option<&Proxy>) -> String {
 }
 
 /// Secrets Manager appends a hyphen and six characters to the name, once there is a secret.
-#[must_use]
 pub fn new_secret(place: Place<'_>, name: &str) -> Vec<String> {
     let arn = |end: &str| place.arn("secretsmanager", &format!("secret:{}{end}", literal(name)));
     vec![arn(""), arn("-??????")]

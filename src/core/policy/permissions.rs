@@ -23,7 +23,6 @@ impl Permissions {
     }
 
     /// One statement for all actions on the same resources under the same condition. What a pattern says is not said again.
-    #[must_use]
     pub fn document(self) -> PolicyDocument {
         let mut actions: BTreeMap<(Condition, BTreeSet<String>), Texts> = BTreeMap::new();
         for ((condition, action), all) in self.resources {

@@ -7,7 +7,6 @@ use crate::model::Place;
 use crate::operation::Operation;
 
 /// The permissions for these operations, whatever they find in a place. A part of the place that is `*` is any.
-#[must_use]
 pub fn read_only(reads: impl IntoIterator<Item = Operation>, place: Place<'_>) -> Permissions {
     let mut permissions = Permissions::default();
     for read in reads {
@@ -17,7 +16,6 @@ pub fn read_only(reads: impl IntoIterator<Item = Operation>, place: Place<'_>) -
 }
 
 /// The resources that an operation which reads is checked on, whichever it asks for.
-#[must_use]
 pub fn of_any(read: Operation, place: Place<'_>) -> Vec<String> {
     let rds = |resource: &str| place.arn("rds", resource);
     match read {

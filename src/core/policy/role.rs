@@ -91,7 +91,6 @@ fn named(statement: &Statement, index: usize, source: &str) -> String {
 
 impl RolePolicies {
     /// The policies of a role that has no others and no boundary, each without a name.
-    #[must_use]
     pub fn only(documents: impl IntoIterator<Item = PolicyDocument>) -> Self {
         let sourced = |document| SourcedPolicy {
             source: "a policy of the role".to_owned(),
@@ -104,7 +103,6 @@ impl RolePolicies {
     }
 
     /// Whether the role may send a request.
-    #[must_use]
     pub fn judge(&self, request: Request<'_>) -> Judgement {
         let mut own = Opinion::of(&self.policies, request);
         if let Some(unread) = self.unread.first() {

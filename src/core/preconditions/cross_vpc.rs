@@ -27,7 +27,6 @@ pub enum CrossVpcUnmet {
 
 impl CrossVpcUnmet {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::SameVpc { .. } => "same-vpc",
@@ -36,7 +35,6 @@ impl CrossVpcUnmet {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::SameVpc { .. } => "omit --cross-vpc".to_owned(),

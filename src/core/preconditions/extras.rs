@@ -201,7 +201,6 @@ fn in_words(zones: &[String]) -> String {
 
 impl ExtrasUnmet {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::ProxyNotOurs { .. } => "proxy-name-taken",
@@ -229,7 +228,6 @@ impl ExtrasUnmet {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::ProxyNotOurs { proxy, .. } => {
@@ -691,7 +689,6 @@ pub(super) fn notes(observation: &Observation) -> Vec<String> {
 
 /// A proxy keeps connections to its target open (Aurora user guide, "Scaling to zero ACUs": instances with an RDS Proxy do
 /// not pause).
-#[must_use]
 pub fn never_pauses(database: &Database, proxy: &str) -> Option<String> {
     let scaling = database.access.scaling.as_ref()?;
     scaling.pauses().then(|| {

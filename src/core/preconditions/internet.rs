@@ -88,7 +88,6 @@ pub enum InternetUnmet {
 
 impl InternetUnmet {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Blocked { .. } => "internet-blocked",
@@ -104,7 +103,6 @@ impl InternetUnmet {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::Blocked { remedies, .. } => match remedies.as_slice() {

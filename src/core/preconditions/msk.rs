@@ -71,7 +71,6 @@ pub enum MskUnmet {
 
 impl MskUnmet {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotActive { .. } => "msk-cluster-not-active",
@@ -87,7 +86,6 @@ impl MskUnmet {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::NotActive { .. } => "run again once the cluster is ACTIVE, or name another cluster".to_owned(),

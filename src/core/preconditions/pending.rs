@@ -46,7 +46,6 @@ pub enum Pending {
 
 impl Pending {
     /// Whether a run whose goal is reached otherwise ends without an error where this still lasts at the end of its time.
-    #[must_use]
     pub fn can_stay(&self) -> bool {
         matches!(self, Self::TargetHealth { .. })
     }

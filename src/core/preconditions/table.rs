@@ -141,7 +141,6 @@ pub fn ask(makes: &[Making], facts: &Facts<'_>) -> Result<(), Unmet> {
 }
 
 /// What `setup` makes or changes for a connection, whatever its decision.
-#[must_use]
 pub fn makings(observation: &Observation) -> Vec<Making> {
     let Observation {
         function,
@@ -236,7 +235,6 @@ fn own_network(facts: &Facts<'_>) -> Result<(), Unmet> {
 }
 
 /// The name of a capacity provider in its ARN.
-#[must_use]
 pub fn provider_name(arn: &str) -> &str {
     last_segment(arn)
 }

@@ -249,7 +249,6 @@ pub enum Unmet {
 
 impl Unmet {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::MemberOfCluster { .. } => "member-of-cluster",
@@ -284,7 +283,6 @@ impl Unmet {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::MemberOfCluster { cluster, .. } => format!("use --cluster {} instead of --instance", word(cluster)),

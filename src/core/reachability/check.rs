@@ -53,7 +53,6 @@ pub struct Check {
 }
 
 /// The worst answer of all.
-#[must_use]
 pub fn verdict(checks: &[Check]) -> Status {
     checks.iter().map(|check| check.status).max().unwrap_or_default()
 }
@@ -85,19 +84,16 @@ pub struct Finding {
 
 impl Finding {
     /// Something that does not work.
-    #[must_use]
     pub fn fail(text: impl Into<String>) -> Self {
         Self::new(Status::Fail, text)
     }
 
     /// Something that could be better.
-    #[must_use]
     pub fn warn(text: impl Into<String>) -> Self {
         Self::new(Status::Warn, text)
     }
 
     /// Something that cannot be determined.
-    #[must_use]
     pub fn unknown(text: impl Into<String>) -> Self {
         Self::new(Status::Unknown, text)
     }
@@ -111,14 +107,12 @@ impl Finding {
     }
 
     /// With a command that fixes it: one line.
-    #[must_use]
     pub fn fixed_by(mut self, remedy: impl Into<String>) -> Self {
         self.remedies.push(plain(&remedy.into()).into_owned());
         self
     }
 
     /// With all of these, each a line.
-    #[must_use]
     pub fn fixed_by_all(self, remedies: impl IntoIterator<Item = String>) -> Self {
         remedies.into_iter().fold(self, Self::fixed_by)
     }
@@ -126,14 +120,12 @@ impl Finding {
 
 impl Check {
     /// With something for the reader in its evidence that decides nothing.
-    #[must_use]
     pub fn noting(mut self, note: impl Into<String>) -> Self {
         self.evidence.push(note.into());
         self
     }
 
     /// The check that found these findings, the worst first; without any it passes, with this evidence.
-    #[must_use]
     pub fn of(id: &str, passed: &str, evidence: Vec<String>, mut findings: Vec<Finding>) -> Self {
         // Stable: of two that are as bad, the first one found is reported first.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.status));

@@ -35,7 +35,6 @@ pub struct LegReport {
 
 impl LegReport {
     /// How many pairs of subnets there are.
-    #[must_use]
     pub fn pairs(&self) -> usize {
         self.from.subnets.len() * self.to.subnets.len()
     }
@@ -127,7 +126,6 @@ const CONCERNS: [(&str, &str, Concern); 3] = [
 ];
 
 /// Asks everything that is about subnets and what is between them: one check for each concern, and each leg as it was found.
-#[must_use]
 pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport>) {
     let mut reports: Vec<LegReport> = legs.iter().map(report).collect();
     let check = |(id, passed, concern): (&'static str, &str, Concern)| {
@@ -159,7 +157,6 @@ pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport
 
 /// What besides security groups stops a leg's traffic: network ACLs and routes, as text, each once, and the pairs of
 /// subnets between which nothing passes. What could not be read stops nothing.
-#[must_use]
 pub fn blocked_besides_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Vec<String>, BTreeSet<(usize, usize)>) {
     let of_acls = acls::check(paths, std::slice::from_ref(leg));
     let found = of_acls.into_iter().chain([routes::check(paths, leg)]);
@@ -179,7 +176,6 @@ pub fn blocked_besides_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Vec<String>,
 
 /// The pairs of subnets between which nothing passes: what groups, network ACLs and routes stop together. What could not be
 /// read stops nothing.
-#[must_use]
 pub fn stopped(paths: &Paths<'_>, leg: &Leg<'_>) -> BTreeSet<(usize, usize)> {
     let mut pairs = stopped_by_groups(paths, leg);
     pairs.extend(blocked_besides_groups(paths, leg).1);
@@ -187,7 +183,6 @@ pub fn stopped(paths: &Paths<'_>, leg: &Leg<'_>) -> BTreeSet<(usize, usize)> {
 }
 
 /// What the groups of both ends make of a leg's traffic: how bad it is, and why, each cause once.
-#[must_use]
 pub fn judged_by_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Status, Vec<String>) {
     let findings = groups::check(paths, leg).findings;
     let status = findings
@@ -255,7 +250,6 @@ fn report(leg: &Leg<'_>) -> LegReport {
 }
 
 /// Each subnet once.
-#[must_use]
 pub fn distinct(subnets: &[SubnetId]) -> Vec<&SubnetId> {
     let mut seen = BTreeSet::new();
     subnets.iter().filter(|id| seen.insert(*id)).collect()
@@ -269,7 +263,6 @@ impl Leg<'_> {
     }
 
     /// Whether both ends are in one VPC.
-    #[must_use]
     pub fn is_within_vpc(&self) -> bool {
         self.from.vpc == self.to.vpc
     }

@@ -44,7 +44,6 @@ impl Addresses {
     };
 
     /// Whether they are IPv6 addresses.
-    #[must_use]
     pub fn is_v6(&self) -> bool {
         self.is_v6
     }
@@ -60,7 +59,6 @@ impl Addresses {
     }
 
     /// What both have.
-    #[must_use]
     pub fn intersection(&self, other: &Self) -> Option<Self> {
         let (first, last) = (self.first.max(other.first), self.last.min(other.last));
         (self.is_v6 == other.is_v6 && first <= last).then_some(Self {
@@ -71,7 +69,6 @@ impl Addresses {
     }
 
     /// The fewest ranges in CIDR notation that are these addresses.
-    #[must_use]
     pub fn cidrs(&self) -> Vec<IpNet> {
         if self.is_v6 {
             let subnets = Ipv6Subnets::new(self.first.into(), self.last.into(), 0);
@@ -113,7 +110,6 @@ impl Ports {
     };
 
     /// Just this one.
-    #[must_use]
     pub fn only(port: u16) -> Self {
         Self {
             first: port,
@@ -218,25 +214,21 @@ impl FromIterator<Block> for Region {
 
 impl Region {
     /// The region of this block.
-    #[must_use]
     pub fn of(block: Block) -> Self {
         Self(vec![block])
     }
 
     /// Whether nothing is in it.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Its blocks, which do not overlap.
-    #[must_use]
     pub fn blocks(&self) -> &[Block] {
         &self.0
     }
 
     /// Takes out what it has of `block`, and gives that.
-    #[must_use]
     pub fn take(&mut self, block: &Block) -> Self {
         let mut taken = Vec::new();
         let mut left = Vec::new();
@@ -258,7 +250,6 @@ impl Region {
     }
 
     /// The same set in few blocks: neighbours with the same ports, then with the same addresses, are joined.
-    #[must_use]
     pub fn merged(mut self) -> Self {
         let mut count = usize::MAX;
         while self.0.len() < count {

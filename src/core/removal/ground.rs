@@ -7,7 +7,6 @@ use crate::ownership::{For, Names, Way};
 use crate::plan::{Ground, May, Right};
 
 /// The groups of a connection, whose they are, and what else was made for its proxy.
-#[must_use]
 pub fn ground(standing: &Standing, wish: RemovalWish) -> Ground<'_> {
     let observation = &standing.observation;
     let sides = observation.sides();

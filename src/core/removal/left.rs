@@ -34,7 +34,6 @@ pub struct StillConnected {
 }
 
 /// How the function still reaches the database after the plan; empty where it does not, as far as the groups show.
-#[must_use]
 pub fn still_connected(standing: &Standing, plan: &Plan) -> StillConnected {
     let mut found = StillConnected::default();
     let Some(after) = After::of(standing, plan) else {

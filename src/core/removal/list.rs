@@ -21,21 +21,18 @@ pub struct Removable {
 impl Removable {
     /// The group, if it was created by this program for this side of the observed way, whichever function it was made
     /// for.
-    #[must_use]
     pub fn ours(group: &SecurityGroup, side: Side, observation: &Observation, names: &Names<'_>) -> Option<Self> {
         Self::owned(group, &ownership_of(group, side, observation, names))
     }
 
     /// The group, if by itself it is one that this program made, whatever is at the other end of its set: only for what
     /// the run knows to have made itself.
-    #[must_use]
     pub fn made_alone(group: &SecurityGroup, side: Side, observation: &Observation) -> Option<Self> {
         let way = Way::of(observation);
         Self::owned(group, &ownership::judge_alone(group, side, &way, For::AnyFunction))
     }
 
     /// The group, if this is what was judged of it.
-    #[must_use]
     pub fn owned(group: &SecurityGroup, ownership: &Ownership) -> Option<Self> {
         ownership.is_credible().then(|| Self {
             id: group.id.clone(),
@@ -44,7 +41,6 @@ impl Removable {
     }
 
     /// The group, if by itself it is one that this program made, whatever for: a side of a connection, or endpoints.
-    #[must_use]
     pub fn unused(group: &SecurityGroup) -> Option<Self> {
         let whose = match ownership::side_of(&group.tags) {
             Some(side) => {
@@ -62,7 +58,6 @@ impl Removable {
     /// gone, but no other may be there: the mark alone is no proof.
     ///
     /// Descriptions do not prove that the console created a group: its wizards write several, and anyone may write one.
-    #[must_use]
     pub fn console_made(candidate: &Candidate<'_>, side: Side, classified: &Classified<'_>) -> Option<Self> {
         let observation = classified.observation;
         let connection = observation.connection_id();
@@ -79,13 +74,11 @@ impl Removable {
     }
 
     /// Its id.
-    #[must_use]
     pub fn id(&self) -> &GroupId {
         &self.id
     }
 
     /// Whether it has our tags.
-    #[must_use]
     pub fn is_ours(&self) -> bool {
         self.is_ours
     }
@@ -110,7 +103,6 @@ fn is_tied(candidate: &Candidate<'_>, observation: &Observation, has_begun: bool
 }
 
 /// Whose a group is on this side of the observed way, whichever function it was made for.
-#[must_use]
 pub fn ownership_of(group: &SecurityGroup, side: Side, observation: &Observation, names: &Names<'_>) -> Ownership {
     let on = |way: &Way| ownership::judge(group, side, way, For::AnyFunction, names);
     let judged = on(&Way::of(observation));
@@ -128,13 +120,11 @@ pub struct ShrunkList(Vec<GroupId>);
 
 impl ShrunkList {
     /// The list as it was read, without this group; none where no other group would be left.
-    #[must_use]
     pub fn without(read: &GroupList, group: &Removable) -> Option<Self> {
         Self::without_all(read, std::slice::from_ref(group))
     }
 
     /// The list as it was read, without these groups; none where no other group would be left.
-    #[must_use]
     pub fn without_all(read: &GroupList, groups: &[Removable]) -> Option<Self> {
         let goes = |id: &&GroupId| groups.iter().any(|group| group.id() == *id);
         let left: Vec<GroupId> = read.iter().filter(|id| !goes(id)).cloned().collect();

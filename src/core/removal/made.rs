@@ -51,13 +51,11 @@ pub struct MadeRole {
 
 impl MadeSecret {
     /// Why it is kept once `going` is gone, as the end of a sentence; none if it is removed.
-    #[must_use]
     pub fn stays(&self, going: &BTreeSet<User>) -> Option<String> {
         stays(&self.used_by, "uses it", going, &self.differences)
     }
 
     /// What its step does, as text.
-    #[must_use]
     pub fn summary(&self) -> String {
         format!("secret {}, which can be restored for 7 days", self.name)
     }
@@ -65,7 +63,6 @@ impl MadeSecret {
 
 impl MadeRole {
     /// A role as it was found, compared with how this program makes it.
-    #[must_use]
     pub fn new(name: &str, found: FoundRole, own: &OwnRole, used_by: Vec<User>) -> Self {
         Self {
             name: name.to_owned(),
@@ -77,13 +74,11 @@ impl MadeRole {
     }
 
     /// Why it is kept once `going` is gone, as the end of a sentence; none if it is removed.
-    #[must_use]
     pub fn stays(&self, going: &BTreeSet<User>) -> Option<String> {
         stays(&self.used_by, "has it", going, &self.differences)
     }
 
     /// The steps that remove its policies, in any order, each with its words. The role itself goes after them.
-    #[must_use]
     pub fn policies_off(&self) -> Vec<(RemovalEffect, String)> {
         let role = &self.name;
         let attached = self.attached.iter().map(|policy| {

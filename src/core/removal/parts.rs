@@ -57,20 +57,17 @@ impl<'a> Part<'a> {
     }
 
     /// Whether it is disassociated and deleted.
-    #[must_use]
     pub fn goes(&self) -> bool {
         self.stays.is_none()
     }
 
     /// Whether nothing comes through it any more: it goes, or its rules do.
-    #[must_use]
     pub fn is_severed(&self) -> bool {
         self.goes() || self.is_cut
     }
 
     /// Whether it is removed from its resource: the function's in any case, for that is what disconnects it, unless the
     /// function needs its other rules.
-    #[must_use]
     pub fn comes_off(&self) -> bool {
         self.is_on && (self.goes() || self.leaves_old || self.side == Side::Function && !self.stays_on)
     }
@@ -86,13 +83,11 @@ impl<'a> Part<'a> {
     }
 
     /// Name and id.
-    #[must_use]
     pub fn named(&self) -> String {
         format!("{} ({})", self.group.name, self.group.id)
     }
 
     /// Whether its rules may be changed: a group created by the console only if it is removed.
-    #[must_use]
     pub fn is_writable(&self) -> bool {
         self.removable.is_ours() || self.is_severed()
     }
@@ -112,7 +107,6 @@ pub struct Parts<'a> {
 
 impl Parts<'_> {
     /// Whether a group is marked as being removed, or will be: one that is removed, and one whose rules are revoked.
-    #[must_use]
     pub fn is_marked(&self, at: usize, connection: &str) -> bool {
         let part = &self.parts[at];
         let is_marked = is_removed_with(part.group, connection);

@@ -50,7 +50,6 @@ pub struct MadeFunction {
 
 /// A permission to connect through the proxy that is exactly as `setup` writes it, now or for the proxy that had the name
 /// before: one that was made anew has another id, and that of one that no longer exists is not told.
-#[must_use]
 pub fn permission(observation: &Observation, policy: &str, document: &str) -> Option<Permission> {
     let proxy = observation.proxy.as_ref()?;
     let place = Place::of(&observation.function.arn);
@@ -65,7 +64,6 @@ pub fn permission(observation: &Observation, policy: &str, document: &str) -> Op
 
 impl Permission {
     /// Whether it names another proxy than the one that has the name now. It may be that of a proxy that was renamed.
-    #[must_use]
     pub fn is_stale(&self, observation: &Observation) -> bool {
         let proxy = observation.proxy.as_ref().filter(|proxy| proxy.exists);
         proxy.is_none_or(|proxy| last_segment(&proxy.arn) != self.proxy)
@@ -73,7 +71,6 @@ impl Permission {
 }
 
 /// Whether a function with these groups may come in by the groups of the proxy.
-#[must_use]
 pub fn may_come_in(observation: &Observation, others: &[SecurityGroup], groups: &[GroupId]) -> bool {
     let on_proxy = observation.groups_on(Side::Proxy);
     let known = observation.groups.iter().chain(others);
@@ -90,7 +87,6 @@ pub fn may_come_in(observation: &Observation, others: &[SecurityGroup], groups: 
 
 /// The variables `DB_*` of the function that still have the values that `setup --set-env` gives them, and those that
 /// are kept.
-#[must_use]
 pub fn variables(
     observation: &Observation,
     user: Option<&str>,

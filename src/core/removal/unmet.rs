@@ -97,7 +97,6 @@ pub enum RemovalUnmet {
 
 impl RemovalUnmet {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::LastGroup { .. } => "last-group",
@@ -113,7 +112,6 @@ impl RemovalUnmet {
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::LastGroup { resource, .. } => {

@@ -29,7 +29,6 @@ pub struct Checked<'a>(&'a dyn Cloud);
 
 impl<'a> Checked<'a> {
     /// The same cloud, with its answers checked.
-    #[must_use]
     pub fn new(cloud: &'a dyn Cloud) -> Self {
         Self(cloud)
     }
@@ -53,7 +52,6 @@ fn judged<T>(operation: Operation, answer: T, judge: impl FnOnce(&T) -> Verdict)
 }
 
 /// The error for an answer about something else.
-#[must_use]
 pub fn unexpected(operation: Operation, asked: String, answered: String) -> CloudError {
     CloudError::new(operation, Fault::Unexpected { asked, answered })
 }

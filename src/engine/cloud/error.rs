@@ -142,7 +142,6 @@ fn existing(known: &[String]) -> String {
 
 impl CloudError {
     /// A failure of `operation`.
-    #[must_use]
     pub fn new(operation: Operation, fault: Fault) -> Self {
         Self {
             operation,
@@ -153,61 +152,51 @@ impl CloudError {
     }
 
     /// Whether what was named does not exist, or not yet.
-    #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self.fault, Fault::NotFound(_))
     }
 
     /// Whether there is no such operation here, and so nothing that it could list.
-    #[must_use]
     pub fn is_not_offered(&self) -> bool {
         matches!(self.fault, Fault::NotOffered(_))
     }
 
     /// Whether it exists already.
-    #[must_use]
     pub fn is_duplicate(&self) -> bool {
         matches!(self.fault, Fault::Duplicate(_))
     }
 
     /// Whether the caller may not do it.
-    #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(self.fault, Fault::AccessDenied { .. })
     }
 
     /// Whether something still uses it.
-    #[must_use]
     pub fn is_in_use(&self) -> bool {
         matches!(self.fault, Fault::DependencyViolation(_))
     }
 
     /// Whether a rule that was to be revoked is not there.
-    #[must_use]
     pub fn is_rule_missing(&self) -> bool {
         matches!(&self.fault, Fault::Rejected { code, .. } if code == "InvalidPermission.NotFound")
     }
 
     /// Whether the role that the request names may work in a while.
-    #[must_use]
     pub fn is_role_not_ready(&self) -> bool {
         matches!(self.fault, Fault::RoleNotReady(_))
     }
 
     /// Whether the request may succeed if it is sent again later, after the resource was read again.
-    #[must_use]
     pub fn is_contention(&self) -> bool {
         matches!(self.fault, Fault::Busy(_) | Fault::PreconditionFailed(_))
     }
 
     /// Whether AWS refused the request for coming too fast. It was not carried out.
-    #[must_use]
     pub fn is_throttled(&self) -> bool {
         matches!(self.fault, Fault::Throttled(_))
     }
 
     /// Whether AWS may answer if it is asked again later.
-    #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
             self.fault,
@@ -216,7 +205,6 @@ impl CloudError {
     }
 
     /// Whether the write may have been carried out although it failed.
-    #[must_use]
     pub fn may_have_applied(&self) -> bool {
         self.operation.writes()
             && matches!(
@@ -226,13 +214,11 @@ impl CloudError {
     }
 
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         self.fault.code()
     }
 
     /// What to do about it, where that can be said.
-    #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = self.fault.hint();
         let Some(encoded) = &self.authorization else {
@@ -247,7 +233,6 @@ impl CloudError {
 
 impl Fault {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "not-found",
@@ -278,7 +263,6 @@ impl Fault {
     }
 
     /// What to do about it, where that can be said.
-    #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::AccessDenied { action, resource, .. } => format!(

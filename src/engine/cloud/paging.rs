@@ -36,7 +36,6 @@ pub struct Pages {
 
 impl Pages {
     /// None yet.
-    #[must_use]
     pub fn of(operation: Operation) -> Self {
         Self {
             operation,

@@ -159,7 +159,6 @@ async fn around(cloud: &dyn Cloud, function: &Function, wish: Wish) -> Result<Si
 }
 
 /// The permissions that reading where a function is to be attached takes.
-#[must_use]
 pub fn reads_of_site(function: &Function, location: &Location, site: &Site) -> Permissions {
     let place = Place::of(&function.arn);
     let mut reads = Reads::at(place).function(function).site(function);

@@ -156,7 +156,6 @@ fn kind_name(kind: ResourceKind) -> &'static str {
 
 impl ObserveError {
     /// Why there is no VPC to read.
-    #[must_use]
     pub fn no_vpc(database: &Database) -> Self {
         let name = database.to_string();
         match database.form {
@@ -166,7 +165,6 @@ impl ObserveError {
     }
 
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoSuch { kind, .. } => match kind {
@@ -191,7 +189,6 @@ impl ObserveError {
     }
 
     /// What to do about it, where that can be said.
-    #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoSuch {

@@ -277,7 +277,6 @@ fn proxy_differences(
 }
 
 /// The permissions that reading it takes.
-#[must_use]
 pub fn reads_of_leftovers(left: &Leftovers) -> Permissions {
     let (region, account) = region_and_account(&left.origin);
     let place = Place::in_region(&region, &account);

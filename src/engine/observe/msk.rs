@@ -114,7 +114,6 @@ pub async fn msk_scene(cloud: &dyn Cloud, target: &MskTarget) -> Result<MskScene
 }
 
 /// The permissions that reading it takes, except the network.
-#[must_use]
 pub fn reads_of_msk<'a>(target: &MskTarget, scene: &'a MskScene) -> Reads<'a> {
     let place = Place::of(&scene.cluster.arn);
     let reads = Reads::at(place)

@@ -26,7 +26,6 @@ pub struct Reads<'a> {
 
 impl<'a> Reads<'a> {
     /// Nothing yet, in this place.
-    #[must_use]
     pub fn at(place: Place<'a>) -> Self {
         Self {
             place,
@@ -35,20 +34,17 @@ impl<'a> Reads<'a> {
     }
 
     /// What was collected.
-    #[must_use]
     pub fn permissions(self) -> Permissions {
         self.permissions
     }
 
     /// An operation on these resources.
-    #[must_use]
     pub fn of(mut self, operation: Operation, resources: impl IntoIterator<Item = String>) -> Self {
         self.permissions.add(operation.iam_action(), resources);
         self
     }
 
     /// Operations on whatever they find.
-    #[must_use]
     pub fn any(self, operations: impl IntoIterator<Item = Operation>) -> Self {
         let place = self.place;
         let add = |reads: Self, operation| reads.of(operation, of_any(operation, place));
@@ -56,7 +52,6 @@ impl<'a> Reads<'a> {
     }
 
     /// A database with its members and its subnets.
-    #[must_use]
     pub fn database(self, database: &Database) -> Self {
         let arn = [literal(&database.arn)];
         if database.kind == DatabaseKind::Instance {
@@ -70,13 +65,11 @@ impl<'a> Reads<'a> {
     }
 
     /// A function.
-    #[must_use]
     pub fn function(self, function: &Function) -> Self {
         self.of(Operation::GetFunctionConfiguration, [literal(&function.arn)])
     }
 
     /// A proxy and its targets. RDS returns the id of a target group only with them.
-    #[must_use]
     pub fn proxy(self, proxy: &Proxy) -> Self {
         let (place, arn) = (self.place, proxy_arn(self.place, Some(proxy)));
         let targets = [arn.clone(), place.arn("rds", "target-group:*")];
@@ -85,7 +78,6 @@ impl<'a> Reads<'a> {
     }
 
     /// What decides what a function's role may do.
-    #[must_use]
     pub fn role_of(self, function: &Function) -> Self {
         match &function.role {
             Some(role) => self.role(role),
@@ -94,7 +86,6 @@ impl<'a> Reads<'a> {
     }
 
     /// What is read of a function's role where a plan changes the function's network interfaces.
-    #[must_use]
     pub fn interfaces_of(self, function: &Function, plan: &Plan) -> Self {
         match change_of(plan) {
             Some(_) => self.role_of(function),
@@ -103,7 +94,6 @@ impl<'a> Reads<'a> {
     }
 
     /// What decides what a role may do: its policies, AWS's own and those of the account among them, and its boundary.
-    #[must_use]
     pub fn role(self, role: &str) -> Self {
         let Place { partition, account, .. } = self.place;
         let policies = ["aws", account].map(|owner| format!("arn:{partition}:iam::{owner}:policy/*"));
@@ -115,7 +105,6 @@ impl<'a> Reads<'a> {
     }
 
     /// The tags of a function and a proxy, by which their owners are known. A run goes on without them.
-    #[must_use]
     pub fn tags_of(self, function: &Function, proxy: Option<&Proxy>) -> Self {
         let place = self.place;
         let proxy = proxy.map(|proxy| proxy_arn(place, Some(proxy)));
@@ -125,7 +114,6 @@ impl<'a> Reads<'a> {
 
     /// What lies between the resources of a connection, and the function's role: for the checks of `diagnose`. A run goes on
     /// without what it may not read of these.
-    #[must_use]
     pub fn path(self, observation: &Observation, network: &Network) -> Self {
         let place = self.place;
         let vpcs = network.vpcs.known().into_iter().flatten();
@@ -154,7 +142,6 @@ impl<'a> Reads<'a> {
     }
 
     /// Secrets, with the keys that encrypt them. Which keys these are is known only once the secrets are read.
-    #[must_use]
     pub fn secrets(self, secrets: &[NeededSecret]) -> Self {
         secrets.iter().fold(self, |reads, secret| {
             // IAM knows keys by their ARNs; which one an alias is for may not have been read.
@@ -171,7 +158,6 @@ impl<'a> Reads<'a> {
     }
 
     /// A network: now, and once the plan is carried out.
-    #[must_use]
     pub fn network(self, network: &Network, plan: &Plan) -> Self {
         let place = self.place;
         let vpcs = network.vpcs.known().into_iter().flatten();
@@ -200,7 +186,6 @@ impl<'a> Reads<'a> {
 
     /// The network around the subnets in which a function is to be, its role, and the functions that it could share an
     /// interface with.
-    #[must_use]
     pub fn site(self, function: &Function) -> Self {
         self.any([
             Operation::DescribeSubnets,
@@ -212,7 +197,6 @@ impl<'a> Reads<'a> {
     }
 
     /// A connection as `setup` reads it.
-    #[must_use]
     pub fn connection(self, target: &Target, observation: &Observation) -> Self {
         let Observation {
             database,
@@ -321,7 +305,6 @@ impl<'a> Reads<'a> {
     }
 
     /// What has the groups of a set, before a run that goes on with one that died completes it.
-    #[must_use]
     pub fn bearers_of(self, plan: &Plan) -> Self {
         let is_of_set = |step: &Step| matches!(step.effect, Effect::CreateSecurityGroup { side: Some(_), .. });
         // A set that is in use is changed by `--repair`, and never completed as one that was begun.

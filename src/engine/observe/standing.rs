@@ -108,7 +108,6 @@ async fn ends(cloud: &dyn Cloud, observation: &Observation, gone: &BTreeSet<Side
 }
 
 /// The permissions that reading it takes.
-#[must_use]
 pub fn reads_of_standing(target: &Target, wish: RemovalWish, standing: &Standing, plan: &Plan) -> Permissions {
     let observation = &standing.observation;
     let place = observation.database.place();

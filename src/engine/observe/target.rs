@@ -29,7 +29,6 @@ pub struct Target {
 
 impl Target {
     /// A direct connection, and nothing besides.
-    #[must_use]
     pub fn direct(kind: DatabaseKind, database: &str, function: &str) -> Self {
         Self {
             kind,
@@ -48,13 +47,11 @@ impl Target {
 
 impl Target {
     /// The database's identifier, as RDS keeps it.
-    #[must_use]
     pub fn database_id(&self) -> String {
         Named::of(&self.database).name().to_ascii_lowercase()
     }
 
     /// The function's name.
-    #[must_use]
     pub fn function_name(&self) -> &str {
         Named::of(&self.function).name()
     }

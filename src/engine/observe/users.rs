@@ -149,7 +149,6 @@ fn of_lambda(
 
 impl Reads<'_> {
     /// Who uses groups.
-    #[must_use]
     pub fn users(self, place: Place<'_>, users: &Users) -> Self {
         let followed = |operation: &Operation| users.followed(*operation);
         let of_connectors = |operation| followed(&operation).then(|| place.arn("lambda", "network-connector:*"));

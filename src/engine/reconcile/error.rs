@@ -138,7 +138,6 @@ pub enum RunError {
 
 impl RunError {
     /// The stable code of the error.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Observe(error) => error.code(),
@@ -159,7 +158,6 @@ impl RunError {
     }
 
     /// What to do about it, where that can be said.
-    #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Observe(error) => error.hint(),

@@ -282,7 +282,6 @@ pub struct Draft {
 
 impl Draft {
     /// Whether there is nothing to do.
-    #[must_use]
     pub fn is_reached(&self) -> bool {
         self.plan.is_empty() && !self.is_left
     }

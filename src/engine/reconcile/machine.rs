@@ -161,7 +161,6 @@ type Next<S> = Result<State<S>, RunError>;
 
 impl<'g, G: Goal> Machine<'g, G> {
     /// A run that has not begun.
-    #[must_use]
     pub fn new(goal: &'g G, options: &'g Options) -> Self {
         Self {
             goal,

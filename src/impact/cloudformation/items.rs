@@ -126,7 +126,6 @@ impl Item {
 
 impl Stack {
     /// The resources that a template gives to a stack in this account.
-    #[must_use]
     pub fn of_template(template: &Template, stack: Option<&str>, account: AccountDocument) -> Self {
         let mut unread: Vec<(String, String)> = template
             .unread
@@ -495,7 +494,6 @@ impl ChangeSet {
     }
 
     /// The resources that it changes.
-    #[must_use]
     pub fn stack(&self, account: AccountDocument) -> Stack {
         let mut unread = Vec::new();
         // Its file is refused; who has read it otherwise learns nothing from it.

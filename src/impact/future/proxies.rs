@@ -143,7 +143,6 @@ impl Future {
     }
 
     /// The name of the database that a proxy has, by its name.
-    #[must_use]
     pub fn target_of(&self, proxy: &str) -> Option<&str> {
         let target = self.document.db_proxies[self.place_of_proxy(proxy)?].target.as_ref()?;
         Some(&target.rds_resource_id)

@@ -168,7 +168,6 @@ impl Future {
     }
 
     /// The VPCs of a peering connection.
-    #[must_use]
     pub fn vpcs_of_peering(&self, id: &str) -> Vec<String> {
         let peerings = self.document.vpc_peering_connections.iter();
         let peering = peerings.filter(|peering| peering.vpc_peering_connection_id == id);

@@ -198,7 +198,6 @@ impl Plan {
 
     /// Whether a resource is in this account and Region, as far as the plan says where it is: by its ARN, by its Region, or by
     /// that of its provider.
-    #[must_use]
     pub fn is_in(&self, change: &Change, account: &str, region: &str) -> bool {
         let text = |key: &str| {
             let sides = [&change.before, &change.after].into_iter();
@@ -226,14 +225,12 @@ impl Plan {
     }
 
     /// Whether a data source is read only after apply.
-    #[must_use]
     pub fn is_read_later(&self, module: &str, kind: &str, name: &str) -> bool {
         let mut read = self.read_later.iter();
         read.any(|(of, found, called)| of == module && found == kind && called == name)
     }
 
     /// Whether values can depend on ids that are known only after apply, through what the plan does not show.
-    #[must_use]
     pub fn has_later(&self) -> bool {
         !self.read_later.is_empty()
             || self

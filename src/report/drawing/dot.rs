@@ -7,7 +7,6 @@ use crate::escape;
 
 impl Drawing {
     /// The drawing as Graphviz reads it.
-    #[must_use]
     pub fn dot(&self) -> String {
         let mut text = String::from("digraph path {\n  rankdir=LR;\n  node [shape=box];\n");
         // Writing to a string does not fail.

@@ -7,7 +7,6 @@ use crate::escape;
 
 impl Drawing {
     /// The drawing as Mermaid reads it.
-    #[must_use]
     pub fn mermaid(&self) -> String {
         let mut text = String::from("flowchart LR\n");
         // Writing to a string does not fail.

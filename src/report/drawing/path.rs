@@ -11,7 +11,6 @@ const PAIRS: usize = 36;
 
 impl Drawing {
     /// The path of a diagnosis.
-    #[must_use]
     pub fn of_path(scene: &Scene, diagnosis: &Diagnosis) -> Self {
         if diagnosis.legs.is_empty() {
             return without_path(scene, diagnosis);

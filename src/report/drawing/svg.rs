@@ -42,7 +42,6 @@ const MARKERS: &str = "\
 
 impl Drawing {
     /// The drawing as an SVG file.
-    #[must_use]
     pub fn svg(&self) -> String {
         let sizes: Vec<Vec<Size>> = self
             .columns

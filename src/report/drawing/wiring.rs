@@ -63,7 +63,6 @@ impl Place {
 
 impl Drawing {
     /// Connections by their groups and rules. What several of them share is drawn once.
-    #[must_use]
     pub fn of_connections(title: String, wirings: Wirings) -> Self {
         let mut builder = Builder::default();
         for wiring in &wirings.connections {

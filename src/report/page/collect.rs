@@ -34,7 +34,6 @@ pub struct Subject<'a> {
 }
 
 /// The data of a page: the connections of a look, with what was read of each account and Region.
-#[must_use]
 pub fn collect(subject: Subject<'_>, round: &Round, estates: &BTreeMap<Place, Estate>) -> PageData {
     let Origin { account, region } = round.origin();
     let views: BTreeMap<&Place, View<'_>> = estates

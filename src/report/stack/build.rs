@@ -16,7 +16,6 @@ use crate::model::{DatabaseKind, Direction, GroupId, SubnetId, VpcId};
 use crate::tags;
 
 /// The template of an export.
-#[must_use]
 pub fn template(export: &Export) -> Template {
     let mut builder = Builder::new(export);
     for group in &export.groups {

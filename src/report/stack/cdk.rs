@@ -8,7 +8,6 @@ use super::{Part, Template, Value};
 use crate::escape::plain;
 
 /// The file.
-#[must_use]
 pub fn cdk(template: &Template) -> String {
     let names = Names::new(template);
     let mut text = String::new();

@@ -37,7 +37,6 @@ pub fn cloudformation(template: &Template) -> Result<String, serde_saphyr::ser::
 }
 
 /// The list for `aws cloudformation create-change-set --resources-to-import`, as JSON.
-#[must_use]
 pub fn resources_to_import(template: &Template) -> String {
     let of_resource = |resource: &Resource| {
         let identifier = resource.import.as_ref()?.iter();

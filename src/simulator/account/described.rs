@@ -58,7 +58,6 @@ fn made_id(group: &GroupId, direction: Direction, rule: &Rule) -> String {
 
 impl SecurityGroupRuleEntry {
     /// The rule of a group, with its id.
-    #[must_use]
     pub fn from_described(found: &DescribedRule) -> Self {
         let DescribedRule { rule, .. } = found;
         let cidr = |is_v6: bool| match &rule.peer {

@@ -145,7 +145,6 @@ pub struct AccountDocument {
 
 impl AccountDocument {
     /// An account that has nothing.
-    #[must_use]
     pub fn empty(account_id: String, region: String) -> Self {
         Self {
             format_version: FORMAT_VERSION,
@@ -157,7 +156,6 @@ impl AccountDocument {
     }
 
     /// Whether it has the database that a proxy's target names.
-    #[must_use]
     pub fn has_database(&self, kind: &str, id: &str) -> bool {
         match kind {
             "TRACKED_CLUSTER" => self.db_clusters.iter().any(|cluster| cluster.id == id),
@@ -684,7 +682,6 @@ pub struct DbProxyEntry {
 
 impl DbProxyEntry {
     /// The secrets with which it logs in. Where only `Auth` names them, as in the answer of RDS, those.
-    #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         if self.secret_arns.is_empty() {
             let named = self.auth.iter().filter_map(|auth| auth.secret_arn.clone());
@@ -695,7 +692,6 @@ impl DbProxyEntry {
 
     /// Whether clients may, and whether they have to, use IAM. `Auth` says so for each login, and RDS in no other place;
     /// `IAMAuth` of the proxy itself counts where no login takes IAM, for a proxy that does so from end to end.
-    #[must_use]
     pub fn iam(&self) -> (bool, bool) {
         let modes = || self.auth.iter().map(|auth| auth.iam_auth.as_deref());
         if modes().any(takes_iam) {
@@ -1034,7 +1030,6 @@ impl IpPermission {
     }
 
     /// The permission that stands for just this rule.
-    #[must_use]
     pub fn from_rule(rule: &Rule) -> Self {
         let mut permission = Self {
             ip_protocol: rule.protocol.as_api().to_owned(),
@@ -1071,7 +1066,6 @@ impl IpPermission {
 
 impl SecurityGroupEntry {
     /// The group as the rest of the program knows it.
-    #[must_use]
     pub fn to_model(&self) -> SecurityGroup {
         SecurityGroup {
             id: self.group_id.as_str().into(),
@@ -1096,7 +1090,6 @@ impl SecurityGroupEntry {
 
 impl FunctionEntry {
     /// Whether an update of it, or its creation, is under way.
-    #[must_use]
     pub fn is_busy(&self) -> bool {
         LastUpdateStatus::from_api(&self.last_update_status) == LastUpdateStatus::InProgress
             || FunctionState::from_api(&self.state) == FunctionState::Pending

@@ -55,7 +55,6 @@ fn of_aws(arn: &str) -> Option<Value> {
 }
 
 /// Whether the program knows what a policy of AWS's allows, so that a file need not hold it.
-#[must_use]
 pub fn is_known_policy(arn: &str) -> bool {
     of_aws(arn).is_some()
 }

@@ -284,7 +284,6 @@ fn to_route(entry: &RouteEntry) -> Option<Route> {
 
 impl RouteEntry {
     /// An active route to a destination through a target.
-    #[must_use]
     pub fn leading(destination: &Destination, target: &RouteTarget) -> Self {
         let mut entry = Self {
             state: "active".to_owned(),
@@ -310,7 +309,6 @@ impl RouteEntry {
     }
 
     /// What it leads through; none where it names nothing.
-    #[must_use]
     pub fn target(&self) -> Option<RouteTarget> {
         let targets = [
             self.gateway_id.as_deref().map(RouteTarget::of_gateway),

@@ -71,7 +71,6 @@ pub enum AccountFileError {
 
 impl AccountFileError {
     /// What to do about it.
-    #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "name an account file, such as docs/examples/account.json",
@@ -161,7 +160,6 @@ impl OfflineAccount {
     }
 
     /// The Region of an account file, without the rest of it; none if it cannot be read.
-    #[must_use]
     pub fn region_of(path: &Path) -> Option<String> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -174,13 +172,11 @@ impl OfflineAccount {
     }
 
     /// The account as it is now.
-    #[must_use]
     pub fn document(&self) -> AccountDocument {
         self.lock().state.document.clone()
     }
 
     /// Its id and its Region.
-    #[must_use]
     pub fn place(&self) -> (String, String) {
         let AccountDocument { account_id, region, .. } = &self.lock().state.document;
         (account_id.clone(), region.clone())

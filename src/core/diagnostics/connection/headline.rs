@@ -12,7 +12,6 @@ use crate::units::count;
 const OF_PAIRS: [&str; 3] = ["security-groups", "network-acls", "routes"];
 
 /// Whether the function reaches the database, in one sentence or two.
-#[must_use]
 pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
     let ends = format!("function {} with {}", scene.function.name, scene.database);
     let through = scene.proxy.as_ref().map(|_| format!(" through {}", scene.reached()));

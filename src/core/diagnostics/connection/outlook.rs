@@ -11,7 +11,6 @@ use crate::reachability::leg::LegReport;
 const OF_GROUPS: &str = "security-groups";
 
 /// Whether the function reaches the database: nothing that was read stands in the way, and the proxy between them reaches it.
-#[must_use]
 pub fn is_open(diagnosis: Option<&Diagnosis>, database: &Database, proxy: Option<&Proxy>) -> bool {
     let is_reached = proxy.is_none_or(|proxy| proxy.reaches(database));
     is_reached && diagnosis.is_none_or(|diagnosis| blocks(diagnosis).next().is_none())
@@ -24,7 +23,6 @@ pub fn blocks(diagnosis: &Diagnosis) -> impl Iterator<Item = &Check> {
 
 /// The checks as they will be once this plan is carried out, without those that its steps decide. Without steps these are
 /// the checks as they are.
-#[must_use]
 pub fn outlook(mut scene: Scene, plan: &Plan) -> Diagnosis {
     let planned = || plan.steps.iter().filter(|step| step.status == StepStatus::Planned);
     if planned().next().is_none() {

@@ -290,7 +290,6 @@ fn meaning(reason: Option<&str>, proxy: &str) -> (&'static str, Option<String>) 
 }
 
 /// What a reason of `TargetHealth` means, and what to do (RDS API reference). The only table of them.
-#[must_use]
 pub fn meaning_of(reason: &str) -> Option<(&'static str, &'static str)> {
     Some(match reason {
         "UNREACHABLE" => (

@@ -53,7 +53,6 @@ pub struct WayOut<'n> {
 }
 
 /// The region without what is not of the internet.
-#[must_use]
 pub fn public_part(mut region: Region) -> Region {
     for range in NOT_PUBLIC {
         if let Ok(range) = range.parse::<IpNet>() {
@@ -159,7 +158,6 @@ fn find<T>(part: &Part<Vec<T>>, is_it: impl Fn(&T) -> bool) -> Result<Option<&T>
 }
 
 /// What keeps a NAT gateway from working. Source: the check `nat-gateways` of docs/internet.md.
-#[must_use]
 pub fn nat_fault<'n>(paths: &Paths<'n>, id: &NatGatewayId) -> Option<Fault<'n>> {
     let nat = match find(&paths.network().nat_gateways, |nat| nat.id == *id) {
         Ok(Some(nat)) => nat,
@@ -219,7 +217,6 @@ fn regional_fault<'n>(paths: &Paths<'n>, nat: &'n NatGateway) -> Option<Fault<'n
 }
 
 /// What keeps a NAT instance from working, as far as its interface shows.
-#[must_use]
 pub fn instance_fault<'n>(paths: &Paths<'n>, id: &InterfaceId) -> Option<Fault<'n>> {
     let interface = match find(&paths.network().interfaces, |interface| interface.id == *id) {
         Ok(Some(interface)) => interface,

@@ -52,7 +52,6 @@ pub struct NatGateway {
 
 impl NatGateway {
     /// Whether it is regional.
-    #[must_use]
     pub fn is_regional(&self) -> bool {
         self.mode == NatMode::Regional
     }
@@ -72,7 +71,6 @@ pub enum NatMode {
 
 impl NatMode {
     /// Reads the API's `AvailabilityMode`.
-    #[must_use]
     pub fn from_api(mode: Option<&str>) -> Self {
         match mode {
             None | Some("zonal") => Self::Zonal,
@@ -82,7 +80,6 @@ impl NatMode {
     }
 
     /// The API's `AvailabilityMode`, where it is not the usual one.
-    #[must_use]
     pub fn as_api(&self) -> Option<&str> {
         match self {
             Self::Zonal => None,
@@ -105,7 +102,6 @@ pub enum EndpointKind {
 
 impl EndpointKind {
     /// Reads the API's `VpcEndpointType`.
-    #[must_use]
     pub fn from_api(kind: &str) -> Self {
         match kind {
             "Interface" => Self::Interface,
@@ -172,7 +168,6 @@ pub struct Endpoint {
 const BY_GATEWAY: [&str; 2] = ["dynamodb", "s3"];
 
 /// Whether a service, as `s3` or by the whole name of its endpoints, has gateway endpoints.
-#[must_use]
 pub fn has_gateway(service: &str) -> bool {
     BY_GATEWAY.contains(&last_part(service))
 }
@@ -186,7 +181,6 @@ impl Endpoint {
     /// determined from what was read. `others` are the endpoints of the VPC.
     ///
     /// EC2 takes private DNS for inbound Resolver endpoints only where the service has a gateway endpoint in the VPC.
-    #[must_use]
     pub fn takes_names(&self, others: &[Self]) -> Option<bool> {
         if self.kind != EndpointKind::Interface || !self.private_dns {
             return Some(false);

@@ -34,13 +34,11 @@ pub struct PeeringSide {
 
 impl Peering {
     /// Whether traffic can pass.
-    #[must_use]
     pub fn is_active(&self) -> bool {
         self.status == "active"
     }
 
     /// Whether its state is one that this program does not know: then it is not known whether traffic can pass.
-    #[must_use]
     pub fn is_doubtful(&self) -> bool {
         const INACTIVE: [&str; 8] = [
             "initiating-request",
@@ -56,20 +54,17 @@ impl Peering {
     }
 
     /// Whether it is between these two.
-    #[must_use]
     pub fn connects(&self, a: &VpcId, b: &VpcId) -> bool {
         let ends = (&self.requester.vpc, &self.accepter.vpc);
         ends == (a, b) || ends == (b, a)
     }
 
     /// Whether both VPCs are in one Region, so that a rule of the one may name a group of the other.
-    #[must_use]
     pub fn is_within_region(&self) -> bool {
         self.requester.region == self.accepter.region
     }
 
     /// This VPC's side.
-    #[must_use]
     pub fn side(&self, vpc: &VpcId) -> Option<&PeeringSide> {
         [&self.requester, &self.accepter]
             .into_iter()
@@ -77,7 +72,6 @@ impl Peering {
     }
 
     /// The VPC at the other end, seen from this one.
-    #[must_use]
     pub fn other(&self, vpc: &VpcId) -> Option<&PeeringSide> {
         self.side(vpc)?;
         [&self.requester, &self.accepter]

@@ -37,7 +37,6 @@ impl Default for PublicAccess {
 
 impl PublicAccess {
     /// Whether it certainly stops nothing.
-    #[must_use]
     pub fn is_off(&self) -> bool {
         self.mode == "off" && !self.is_changing()
     }
@@ -103,7 +102,6 @@ pub const NAME: &str = "VPC Block Public Access";
 
 impl Network {
     /// What VPC Block Public Access does to traffic of a VPC, or of a subnet of it, at its internet gateways.
-    #[must_use]
     pub fn at_internet_gateway(&self, vpc: &VpcId, subnet: Option<&SubnetId>, through: Through) -> Block {
         let setting = match self.public_access.read() {
             Ok(setting) => setting,

@@ -61,7 +61,6 @@ pub enum Destination {
 
 impl Destination {
     /// The option of `aws ec2 create-route` and its like that names it.
-    #[must_use]
     pub fn option(&self) -> String {
         match self {
             Self::Cidr(cidr) if cidr.addr().is_ipv6() => format!("--destination-ipv6-cidr-block {cidr}"),
@@ -94,7 +93,6 @@ pub enum RouteState {
 
 impl RouteState {
     /// Reads the API's `State`.
-    #[must_use]
     pub fn from_api(state: &str) -> Self {
         match state {
             "active" => Self::Active,
@@ -104,7 +102,6 @@ impl RouteState {
     }
 
     /// The API's `State`.
-    #[must_use]
     pub fn as_api(&self) -> &str {
         match self {
             Self::Active => "active",
@@ -128,7 +125,6 @@ pub enum RouteOrigin {
 
 impl RouteOrigin {
     /// Reads the API's `Origin`.
-    #[must_use]
     pub fn from_api(origin: &str) -> Self {
         match origin {
             "CreateRouteTable" | "CreateRoute" => Self::Static,
@@ -138,7 +134,6 @@ impl RouteOrigin {
     }
 
     /// Which of two routes for the same destination counts: the one with the lower number.
-    #[must_use]
     pub fn precedence(&self) -> u8 {
         match self {
             Self::Static => 0,
@@ -147,7 +142,6 @@ impl RouteOrigin {
     }
 
     /// The API's `Origin`; none for a static route, of which the API has two.
-    #[must_use]
     pub fn as_api(&self) -> Option<&str> {
         match self {
             Self::Static => None,
@@ -159,13 +153,11 @@ impl RouteOrigin {
 
 impl Route {
     /// Whether its target no longer exists.
-    #[must_use]
     pub fn is_blackhole(&self) -> bool {
         self.state == RouteState::Blackhole
     }
 
     /// Why it cannot be determined whether it counts, if so: a state or an origin that this program does not know.
-    #[must_use]
     pub fn doubt(&self) -> Option<String> {
         if let RouteState::Other(state) = &self.state {
             return Some(format!(
@@ -209,7 +201,6 @@ pub enum RouteTarget {
 
 impl RouteTarget {
     /// What a `GatewayId` names.
-    #[must_use]
     pub fn of_gateway(id: &str) -> Self {
         match id.split_once('-').map_or(id, |(kind, _)| kind) {
             "local" => Self::Local,

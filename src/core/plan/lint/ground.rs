@@ -61,13 +61,11 @@ pub struct Ground<'a> {
 
 impl<'a> Ground<'a> {
     /// For a command that may do this.
-    #[must_use]
     pub fn new(may: May) -> Self {
         Self { may, ..Self::default() }
     }
 
     /// For what connects the observed function: its groups, and the lists of its resources.
-    #[must_use]
     pub fn of_connection(observation: &'a Observation) -> Self {
         Self::new(May::Add).with_lists(observation).with_judged(
             &observation.groups,
@@ -78,7 +76,6 @@ impl<'a> Ground<'a> {
     }
 
     /// Also with the lists of the resources of a connection.
-    #[must_use]
     pub fn with_lists(mut self, observation: &Observation) -> Self {
         let lists = observation.sides().iter().copied();
         self.lists = lists.map(|side| (side, observation.groups_on(side))).collect();
@@ -86,7 +83,6 @@ impl<'a> Ground<'a> {
     }
 
     /// Also with these groups, judged for each of the sides.
-    #[must_use]
     pub fn with_judged(mut self, groups: &'a [SecurityGroup], way: &Way, made_for: For<'_>, sides: &[Side]) -> Self {
         let names = Names::new(groups);
         for group in groups {
@@ -106,7 +102,6 @@ impl<'a> Ground<'a> {
     }
 
     /// Also with this group. Of several rights the strongest counts.
-    #[must_use]
     pub fn with_group(mut self, group: &'a SecurityGroup, right: Right) -> Self {
         let known = self.groups.entry(&group.id).or_insert(Known {
             group,
@@ -118,7 +113,6 @@ impl<'a> Ground<'a> {
     }
 
     /// Also with something that is ours and no group: a proxy, a secret, a role, by its name or ARN.
-    #[must_use]
     pub fn with_other(mut self, ours: &'a str) -> Self {
         self.others.insert(ours);
         self

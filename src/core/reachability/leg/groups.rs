@@ -97,7 +97,6 @@ pub struct Missing {
 }
 
 /// What the groups of a leg's ends do not let through. What could not be read is not among it.
-#[must_use]
 pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
     let naming = naming(paths, leg);
     let gates = [
@@ -138,7 +137,6 @@ pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
 
 /// The pairs of subnets between which the groups certainly let nothing through: not for a part of the subnets either, and
 /// over no family of addresses that both have.
-#[must_use]
 pub fn stopped_by_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> BTreeSet<(usize, usize)> {
     let naming = naming(paths, leg);
     // Where it is not known how the VPCs are connected, a rule that names a group may count.
@@ -367,7 +365,6 @@ impl Gate<'_, '_> {
 }
 
 /// The command that adds a rule for a TCP port to a group. `target` is as `--ip-permissions` takes it.
-#[must_use]
 pub fn authorize(group: &GroupId, direction: Direction, port: u16, target: &str) -> String {
     let verb = match direction {
         Direction::Ingress => "ingress",
