@@ -11,6 +11,7 @@ pub use network::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
+use serde_with::skip_serializing_none;
 pub use users::*;
 
 use crate::model::{FunctionState, LastUpdateStatus, Peer, PortRange, Protocol, Rule, SecurityGroup, USUAL_GROUPS};
@@ -19,13 +20,13 @@ use crate::model::{FunctionState, LastUpdateStatus, Peer, PortRange, Protocol, R
 pub const FORMAT_VERSION: u32 = 1;
 
 /// An AWS account in one Region.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct AccountDocument {
     /// Version of the format: 1.
     pub format_version: u32,
     /// Free text for the reader.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
     /// Twelve digits.
     pub account_id: String,
@@ -51,7 +52,6 @@ pub struct AccountDocument {
     pub security_groups: Vec<SecurityGroupEntry>,
     /// The rules one by one, with their ids, as `describe-security-group-rules` prints them. Of a rule that is not listed the
     /// id is not known; left out altogether, each rule has an id that follows from what it says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_group_rules: Option<Vec<SecurityGroupRuleEntry>>,
     /// The DB subnet groups.
     #[serde(default, rename = "DBSubnetGroups")]
@@ -102,7 +102,6 @@ pub struct AccountDocument {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nat_gateways: Vec<NatGatewayEntry>,
     /// What the account has set for VPC Block Public Access; off if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_block_public_access_options: Option<PublicAccessOptions>,
     /// What is excluded from VPC Block Public Access.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -200,41 +199,36 @@ impl Quotas {
 }
 
 /// A VPC.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Vpc {
     /// `vpc-…`
     pub vpc_id: String,
     /// The account that owns it; this one if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<String>,
     /// Its IPv4 range; `10.n.0.0/16` if left out, for the file's n-th VPC, counted from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr_block: Option<String>,
     /// Further IPv4 ranges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cidr_block_association_set: Vec<CidrBlock>,
     /// `default` or `dedicated`. Default `default`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_tenancy: Option<String>,
     /// Whether its resolver answers. Default true.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_dns_support: Option<bool>,
     /// Whether it gives host names. Default true.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_dns_hostnames: Option<bool>,
     /// Its IPv6 range. New groups in such a VPC also get an IPv6 outbound rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6_cidr_block: Option<String>,
     /// Its IPv6 ranges, with their states.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ipv6_cidr_block_association_set: Vec<Ipv6CidrBlock>,
     /// Its DHCP options; those with the VPC's own resolver if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dhcp_options_id: Option<String>,
 }
 
 /// A subnet.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct SubnetEntry {
@@ -245,7 +239,6 @@ pub struct SubnetEntry {
     /// E.g. `eu-central-1a`.
     pub availability_zone: String,
     /// Its IPv4 range; if left out, the n-th /24 of the VPC's first range, for its n-th subnet in the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr_block: Option<String>,
     /// Its IPv6 range.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -254,7 +247,6 @@ pub struct SubnetEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
     /// How many of its addresses are free.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_ip_address_count: Option<u32>,
 }
 
@@ -307,16 +299,15 @@ impl Tag {
 }
 
 /// Rules for one protocol and port range: one rule for each target.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct IpPermission {
     /// `tcp`, `udp`, `icmp`, a number, or `-1` for all.
     pub ip_protocol: String,
     /// First port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_port: Option<i32>,
     /// Last port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_port: Option<i32>,
     /// Targets that are security groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -333,53 +324,53 @@ pub struct IpPermission {
 }
 
 /// A security group as a target.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct UserIdGroupPair {
     /// `sg-…`
     pub group_id: String,
     /// The account of the group; this one if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// Free text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
 /// An IPv4 range as a target.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct IpRange {
     /// E.g. `10.0.0.0/16`.
     pub cidr_ip: String,
     /// Free text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
 /// An IPv6 range as a target.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Ipv6Range {
     /// E.g. `2001:db8::/56`.
     pub cidr_ipv6: String,
     /// Free text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
 /// A prefix list as a target.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct PrefixListId {
     /// `pl-…`
     pub prefix_list_id: String,
     /// Free text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
 /// A rule with its id. What it lets through is in the group.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct SecurityGroupRuleEntry {
@@ -392,25 +383,18 @@ pub struct SecurityGroupRuleEntry {
     /// As in [`IpPermission`].
     pub ip_protocol: String,
     /// First port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_port: Option<i32>,
     /// Last port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_port: Option<i32>,
     /// The IPv4 range that it names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr_ipv4: Option<String>,
     /// The IPv6 range that it names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr_ipv6: Option<String>,
     /// The prefix list that it names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_list_id: Option<String>,
     /// The group that it names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referenced_group_info: Option<ReferencedGroup>,
     /// Free text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -418,13 +402,13 @@ pub struct SecurityGroupRuleEntry {
 }
 
 /// A group that a rule names.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ReferencedGroup {
     /// `sg-…`
     pub group_id: String,
     /// The account of the group; this one if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
 }
 
@@ -462,6 +446,7 @@ fn available() -> String {
 }
 
 /// A DB cluster.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct DbClusterEntry {
@@ -471,7 +456,6 @@ pub struct DbClusterEntry {
     /// E.g. `aurora-postgresql`.
     pub engine: String,
     /// E.g. `provisioned`, or `serverless` for Aurora Serverless v1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_mode: Option<String>,
     /// The port it listens on.
     pub port: u16,
@@ -485,48 +469,30 @@ pub struct DbClusterEntry {
     #[serde(default)]
     pub vpc_security_groups: Vec<VpcSecurityGroupMembership>,
     /// The global database it is in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_cluster_identifier: Option<String>,
     /// Whether its Data API is on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_endpoint_enabled: Option<bool>,
     /// Whether a Multi-AZ DB cluster has a public address; for Aurora, its instances report it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publicly_accessible: Option<bool>,
     /// False for a cluster that was created with express configuration, which is in no VPC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_networking_enabled: Option<bool>,
     /// `standard` or `limitless`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_scalability_type: Option<String>,
     /// Its writer endpoint.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The database that was made with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_name: Option<String>,
     /// The id by which IAM names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_cluster_resource_id: Option<String>,
     /// Whether it takes IAM authentication.
-    #[serde(
-        rename = "IAMDatabaseAuthenticationEnabled",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "IAMDatabaseAuthenticationEnabled")]
     pub iam_database_authentication_enabled: Option<bool>,
     /// The master user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_username: Option<String>,
     /// The secret in which RDS keeps the master user's password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_user_secret: Option<MasterUserSecret>,
     /// How it scales, where it is Aurora Serverless v2.
-    #[serde(
-        rename = "ServerlessV2ScalingConfiguration",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "ServerlessV2ScalingConfiguration")]
     pub scaling: Option<ScalingEntry>,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -534,17 +500,15 @@ pub struct DbClusterEntry {
 }
 
 /// How an Aurora Serverless v2 cluster scales.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ScalingEntry {
     /// Aurora capacity units at least. With 0, instances pause when nobody is connected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_capacity: Option<Number>,
     /// Aurora capacity units at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_capacity: Option<Number>,
     /// After how many seconds without a connection they pause.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds_until_auto_pause: Option<u32>,
 }
 
@@ -557,6 +521,7 @@ pub struct MasterUserSecret {
 }
 
 /// A DB instance.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct DbInstanceEntry {
@@ -566,47 +531,36 @@ pub struct DbInstanceEntry {
     /// E.g. `postgres`.
     pub engine: String,
     /// The port it listens on; left out while it is being created.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// Default `available`.
     #[serde(rename = "DBInstanceStatus", default = "available")]
     pub status: String,
     /// E.g. `eu-central-1a`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability_zone: Option<String>,
     /// Whether it has a public address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publicly_accessible: Option<bool>,
     /// The name of its DB subnet group; left out for a member of a cluster in no VPC.
     #[serde(rename = "DBSubnetGroup", default, skip_serializing_if = "String::is_empty")]
     pub subnet_group: String,
     /// The cluster that it is a member of.
-    #[serde(rename = "DBClusterIdentifier", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "DBClusterIdentifier")]
     pub cluster: Option<String>,
     /// Its security groups; a cluster's member has those of the cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vpc_security_groups: Vec<VpcSecurityGroupMembership>,
     /// Its host name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The database that was made with it.
-    #[serde(rename = "DBName", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "DBName")]
     pub db_name: Option<String>,
     /// The id by which IAM names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dbi_resource_id: Option<String>,
     /// Whether it takes IAM authentication.
-    #[serde(
-        rename = "IAMDatabaseAuthenticationEnabled",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "IAMDatabaseAuthenticationEnabled")]
     pub iam_database_authentication_enabled: Option<bool>,
     /// The master user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_username: Option<String>,
     /// The secret in which RDS keeps the master user's password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_user_secret: Option<MasterUserSecret>,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -614,6 +568,7 @@ pub struct DbInstanceEntry {
 }
 
 /// An RDS Proxy. The health of its target follows from the groups.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct DbProxyEntry {
@@ -634,46 +589,37 @@ pub struct DbProxyEntry {
     #[serde(default)]
     pub vpc_security_group_ids: Vec<String>,
     /// The database that it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<ProxyTargetEntry>,
     /// The role that RDS assumes for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
     /// The secrets with which it logs in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secret_arns: Vec<String>,
     /// `REQUIRED`, `DISABLED` (so if left out) or `ENABLED`: whether clients use IAM.
-    #[serde(rename = "IAMAuth", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "IAMAuth")]
     pub iam_auth: Option<String>,
     /// Whether clients must use TLS. Default true.
-    #[serde(rename = "RequireTLS", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "RequireTLS")]
     pub require_tls: Option<bool>,
     /// Whether it logs SQL statements. Default false.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debug_logging: Option<bool>,
     /// How it logs in, as RDS describes it. Left out, it is one entry for each secret with `IAMAuth`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub auth: Vec<ProxyAuthEntry>,
     /// After how many seconds it closes a client's idle connection. Default 1800.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_client_timeout: Option<u32>,
     /// `IPV4`, `IPV6` or `DUAL`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint_network_type: Option<String>,
     /// `IPV4` or `IPV6`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_connection_network_type: Option<String>,
     /// How it keeps connections to its database; as RDS makes it if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_pool_config: Option<ConnectionPoolEntry>,
     /// The ARN of its default target group, if it does not follow from the name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_group_arn: Option<String>,
     /// Its ARN, if it does not follow from the name.
-    #[serde(rename = "DBProxyArn", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "DBProxyArn")]
     pub arn: Option<String>,
     /// Its host name, if it does not follow from the name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -707,44 +653,37 @@ fn takes_iam(mode: Option<&str>) -> bool {
 }
 
 /// How a proxy logs in for one user.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ProxyAuthEntry {
     /// Free text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
     /// `SECRETS`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_scheme: Option<String>,
     /// The secret; one of `SecretArns`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_arn: Option<String>,
     /// `REQUIRED`, `DISABLED` or `ENABLED`.
-    #[serde(rename = "IAMAuth", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "IAMAuth")]
     pub iam_auth: Option<String>,
     /// How clients' passwords are checked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_password_auth_type: Option<String>,
 }
 
 /// How a proxy keeps connections to its database.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ConnectionPoolEntry {
     /// In seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_borrow_timeout: Option<u32>,
     /// SQL that each new connection begins with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_query: Option<String>,
     /// Of the database's connections.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connections_percent: Option<u32>,
     /// Of the database's connections.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_idle_connections_percent: Option<u32>,
     /// `EXCLUDE_VARIABLE_SETS`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -752,6 +691,7 @@ pub struct ConnectionPoolEntry {
 }
 
 /// The database of a proxy.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ProxyTargetEntry {
@@ -764,36 +704,31 @@ pub struct ProxyTargetEntry {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub registering: bool,
     /// A reason for which it is `UNAVAILABLE` that is none of the groups', such as `AUTH_FAILURE`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable_reason: Option<String>,
 }
 
 /// A secret: what describes it, never what it holds.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct SecretEntry {
     /// Its name.
     pub name: String,
     /// Its ARN, if it does not follow from the name.
-    #[serde(rename = "ARN", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "ARN")]
     pub arn: Option<String>,
     /// Free text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The key that encrypts it, unless that is AWS's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
     /// When it was scheduled for deletion.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_date: Option<String>,
     /// Who else may read it: a policy document.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_policy: Option<serde_json::Value>,
     /// The function that rotates it.
-    #[serde(rename = "RotationLambdaARN", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "RotationLambdaARN")]
     pub rotation_lambda_arn: Option<String>,
     /// The service that manages it, such as `rds`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owning_service: Option<String>,
     /// The Regions that it is replicated to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -817,22 +752,20 @@ pub struct KmsKeyEntry {
 }
 
 /// An IAM role.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct RoleEntry {
     /// Its name.
     pub role_name: String,
     /// Its path, `/` if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Free text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// How long a session of it may last, in seconds. Default 3600.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_session_duration: Option<u32>,
     /// The policy that bounds what it may do: its ARN, or the object that `aws iam get-role` prints.
-    #[serde(default, deserialize_with = "boundary", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "boundary")]
     #[schemars(with = "Option<BoundaryForm>")]
     pub permissions_boundary: Option<String>,
     /// Who may assume it: a policy document.
@@ -887,52 +820,41 @@ pub struct RolePolicy {
 }
 
 /// A Lambda function. Of its environment only what `--set-env` writes has a place here.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct FunctionEntry {
     /// Its name.
     pub function_name: String,
     /// Where it is attached; left out for a function in no VPC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_config: Option<VpcConfig>,
     /// Default `Active`.
     #[serde(default = "function_active")]
     pub state: String,
     /// Why it is in that state.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
     /// The code of that reason, such as `EniLimitExceeded`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason_code: Option<String>,
     /// Default `Successful`.
     #[serde(default = "update_successful")]
     pub last_update_status: String,
     /// Why the last update failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update_status_reason: Option<String>,
     /// The code of that reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update_status_reason_code: Option<String>,
     /// Changes with each update.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision_id: Option<String>,
     /// The ARN of its execution role.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// E.g. `nodejs24.x`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
     /// E.g. `index.handler`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handler: Option<String>,
     /// The hash of its code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_sha256: Option<String>,
     /// For how many seconds an invocation may run; if left out, it is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
     /// The capacity provider on whose instances it runs; left out for most functions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_provider_config: Option<CapacityProviderConfig>,
     /// Its published versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -957,20 +879,16 @@ pub struct CapacityProviderConfig {
 }
 
 /// The instances on which a function runs.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ManagedInstances {
     /// The ARN of the capacity provider.
     pub capacity_provider_arn: String,
     /// How many execution environments run at once on an instance. No command depends on it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_execution_environment_max_concurrency: Option<u32>,
     /// How much memory there is for each virtual CPU. No command depends on it.
-    #[serde(
-        rename = "ExecutionEnvironmentMemoryGiBPerVCpu",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "ExecutionEnvironmentMemoryGiBPerVCpu")]
     pub memory_per_cpu: Option<Number>,
 }
 
@@ -983,6 +901,7 @@ fn update_successful() -> String {
 }
 
 /// A function's attachment to a VPC, whose VPC follows from its subnets.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct VpcConfig {
@@ -991,7 +910,6 @@ pub struct VpcConfig {
     /// Its security groups.
     pub security_group_ids: Vec<String>,
     /// Whether it may send over IPv6.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6_allowed_for_dual_stack: Option<bool>,
 }
 

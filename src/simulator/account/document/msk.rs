@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 /// An MSK cluster.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct MskClusterEntry {
@@ -20,10 +22,8 @@ pub struct MskClusterEntry {
     #[serde(default = "active")]
     pub state: String,
     /// What a provisioned cluster is made of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provisioned: Option<ProvisionedEntry>,
     /// What a serverless cluster is made of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serverless: Option<ServerlessEntry>,
 }
 
@@ -32,20 +32,20 @@ fn active() -> String {
 }
 
 /// What a provisioned cluster is made of.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ProvisionedEntry {
     /// Where its brokers are.
     pub broker_node_group_info: BrokerNodeGroupInfo,
     /// How clients show who they are; not at all if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_authentication: Option<ClientAuthenticationEntry>,
     /// Whether what is said is encrypted; with TLS only if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption_info: Option<EncryptionInfo>,
 }
 
 /// Where brokers are.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct BrokerNodeGroupInfo {
@@ -54,22 +54,19 @@ pub struct BrokerNodeGroupInfo {
     /// Their security groups.
     pub security_groups: Vec<String>,
     /// E.g. `kafka.m7g.large`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
     /// How they can be reached besides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connectivity_info: Option<ConnectivityInfo>,
 }
 
 /// How brokers can be reached besides.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ConnectivityInfo {
     /// Whether they have public addresses.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_access: Option<PublicAccess>,
     /// `IPV4` or `DUAL`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_type: Option<String>,
 }
 
@@ -83,16 +80,15 @@ pub struct PublicAccess {
 }
 
 /// What a serverless cluster is made of.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ServerlessEntry {
     /// The places where it can be reached.
     pub vpc_configs: Vec<MskVpcConfig>,
     /// How clients show who they are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_authentication: Option<ClientAuthenticationEntry>,
     /// How it can be reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connectivity_info: Option<ConnectivityInfo>,
 }
 
@@ -108,29 +104,26 @@ pub struct MskVpcConfig {
 }
 
 /// How clients show who they are.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ClientAuthenticationEntry {
     /// SASL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sasl: Option<SaslEntry>,
     /// Mutual TLS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Switch>,
     /// Not at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unauthenticated: Option<Switch>,
 }
 
 /// SASL.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct SaslEntry {
     /// By user and password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scram: Option<Switch>,
     /// By IAM.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iam: Option<Switch>,
 }
 
@@ -143,11 +136,11 @@ pub struct Switch {
 }
 
 /// Whether what is said is encrypted.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct EncryptionInfo {
     /// On its way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption_in_transit: Option<EncryptionInTransit>,
 }
 
@@ -160,6 +153,7 @@ pub struct EncryptionInTransit {
 }
 
 /// An event source mapping.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct EventSourceMappingEntry {
@@ -170,7 +164,6 @@ pub struct EventSourceMappingEntry {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub event_source_arn: String,
     /// The Kafka cluster of the user's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_managed_event_source: Option<SelfManagedEventSource>,
     /// The ARN of the function that it invokes, or its name.
     pub function_arn: String,
@@ -178,7 +171,6 @@ pub struct EventSourceMappingEntry {
     #[serde(default = "enabled")]
     pub state: String,
     /// Left out in on-demand mode.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provisioned_poller_config: Option<ProvisionedPollerConfig>,
     /// How it shows the cluster who it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -187,7 +179,6 @@ pub struct EventSourceMappingEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<String>,
     /// What became of its last poll, in Lambda's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_processing_result: Option<String>,
 }
 
@@ -205,18 +196,18 @@ fn enabled() -> String {
 }
 
 /// The pollers of provisioned mode.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ProvisionedPollerConfig {
     /// How many there are at least.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_pollers: Option<u32>,
     /// How many there are at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum_pollers: Option<u32>,
 }
 
 /// How a mapping shows a cluster who it is.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct SourceAccessEntry {
@@ -224,6 +215,6 @@ pub struct SourceAccessEntry {
     #[serde(rename = "Type")]
     pub kind: String,
     /// A secret's ARN, or a subnet or a security group such as `security_group:sg-…`.
-    #[serde(rename = "URI", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "URI")]
     pub uri: Option<String>,
 }

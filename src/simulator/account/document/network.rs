@@ -3,17 +3,18 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 use super::Tag;
 
 /// A range of a VPC.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct CidrBlock {
     /// E.g. `10.1.0.0/16`.
     pub cidr_block: String,
     /// Whether it counts; `associated` if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr_block_state: Option<CidrBlockState>,
 }
 
@@ -56,13 +57,13 @@ pub struct DhcpValue {
 }
 
 /// An IPv6 range of a VPC or a subnet.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Ipv6CidrBlock {
     /// E.g. `2001:db8::/56`.
     pub ipv6_cidr_block: String,
     /// Whether it counts; `associated` if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6_cidr_block_state: Option<CidrBlockState>,
 }
 
@@ -86,56 +87,46 @@ pub struct RouteTableEntry {
 }
 
 /// What a route table is the table of: a subnet, or as the main one every subnet with no other.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct RouteTableAssociation {
     /// `rtbassoc-…`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route_table_association_id: Option<String>,
     /// Whether it is the VPC's main table.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub main: bool,
     /// The subnet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet_id: Option<String>,
 }
 
 /// A route: one destination and one target.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct RouteEntry {
     /// Where to, an IPv4 range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination_cidr_block: Option<String>,
     /// Where to, an IPv6 range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination_ipv6_cidr_block: Option<String>,
     /// Where to, a prefix list.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination_prefix_list_id: Option<String>,
     /// `local`, an internet gateway, a virtual private gateway or a VPC endpoint.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_id: Option<String>,
     /// A NAT gateway.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nat_gateway_id: Option<String>,
     /// A peering connection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_peering_connection_id: Option<String>,
     /// A transit gateway.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transit_gateway_id: Option<String>,
     /// An egress-only internet gateway.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress_only_internet_gateway_id: Option<String>,
     /// A network interface, of a NAT instance say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_interface_id: Option<String>,
     /// `active`, `blackhole` or another state. Default `active`.
     #[serde(default = "active", skip_serializing_if = "is_active")]
     pub state: String,
     /// `CreateRoute`, `CreateRouteTable`, `EnableVgwRoutePropagation` or another origin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
 }
 
@@ -175,6 +166,7 @@ pub struct NetworkAclAssociation {
 }
 
 /// An entry of a network ACL.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct AclRule {
@@ -187,13 +179,10 @@ pub struct AclRule {
     /// Whether it is for outbound traffic.
     pub egress: bool,
     /// The other end, an IPv4 range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr_block: Option<String>,
     /// The other end, an IPv6 range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6_cidr_block: Option<String>,
     /// The ports of TCP and UDP; left out for all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port_range: Option<AclPorts>,
 }
 
@@ -237,16 +226,15 @@ impl PeeringStatus {
 }
 
 /// A side of a peering connection.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct PeeringVpcInfo {
     /// The VPC.
     pub vpc_id: String,
     /// The account that owns it; this one if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<String>,
     /// Its Region; this one if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Its IPv4 ranges; those of the VPC in this file if left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -255,7 +243,6 @@ pub struct PeeringVpcInfo {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ipv6_cidr_block_set: Vec<Ipv6CidrBlock>,
     /// Its options.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peering_options: Option<PeeringOptions>,
 }
 
@@ -308,6 +295,7 @@ fn available() -> String {
 }
 
 /// A NAT gateway.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct NatGatewayEntry {
@@ -316,19 +304,15 @@ pub struct NatGatewayEntry {
     /// Its VPC.
     pub vpc_id: String,
     /// Its subnet; left out for a regional one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet_id: Option<String>,
     /// `zonal` or `regional`. Default `zonal`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability_mode: Option<String>,
     /// The route table of a regional one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route_table_id: Option<String>,
     /// `pending`, `available`, `failed`, `deleting` or `deleted`. Default `available`.
     #[serde(default = "available")]
     pub state: String,
     /// Why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_message: Option<String>,
     /// `public` or `private`. Default `public`.
     #[serde(default = "public")]
@@ -346,28 +330,26 @@ fn public() -> String {
 }
 
 /// An address of a NAT gateway.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct NatGatewayAddress {
     /// The elastic IP address that it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocation_id: Option<String>,
     /// The public address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_ip: Option<String>,
 }
 
 /// What the account has set for VPC Block Public Access.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct PublicAccessOptions {
     /// `off`, `block-bidirectional` or `block-ingress`; `not-read` where it could not be read.
     pub internet_gateway_block_mode: String,
     /// `default-state`, `update-in-progress` or `update-complete`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// `allowed`, or `not-allowed` where an organization's policy forbids exclusions. Default `allowed`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclusions_allowed: Option<String>,
 }
 
@@ -424,6 +406,7 @@ pub struct PrivateDnsNameEntry {
 }
 
 /// A VPC endpoint.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct EndpointEntry {
@@ -451,10 +434,8 @@ pub struct EndpointEntry {
     #[serde(default)]
     pub private_dns_enabled: bool,
     /// Its DNS options; if left out, they are not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns_options: Option<DnsOptions>,
     /// Its policy, as JSON in a string; full access if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_document: Option<String>,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -462,15 +443,14 @@ pub struct EndpointEntry {
 }
 
 /// The DNS options of an endpoint.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct DnsOptions {
     /// The kind of addresses that its names lead to, such as `ipv4`. No check depends on it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns_record_ip_type: Option<String>,
     /// Whether private DNS answers only what comes in through an inbound endpoint of Route 53 Resolver. Only services that
     /// have gateway endpoints too, such as `s3`, know this option. Default `false`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
 }
 
@@ -483,13 +463,13 @@ pub struct GroupIdentifier {
 }
 
 /// A prefix list with its entries.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct PrefixListEntry {
     /// `pl-…`
     pub prefix_list_id: String,
     /// Its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_list_name: Option<String>,
     /// Its ranges.
     pub entries: Vec<PrefixListRange>,
@@ -505,6 +485,7 @@ pub struct PrefixListRange {
 
 /// A network interface that a route leads to, or that has security groups besides those of functions, databases and
 /// proxies, which report theirs themselves.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct InterfaceEntry {
@@ -521,7 +502,6 @@ pub struct InterfaceEntry {
     #[serde(default = "in_use")]
     pub status: String,
     /// Its public address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_ip: Option<String>,
     /// What it says of itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -540,6 +520,7 @@ fn in_use() -> String {
 }
 
 /// An elastic IP address.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct AddressEntry {
@@ -548,7 +529,6 @@ pub struct AddressEntry {
     /// The address.
     pub public_ip: String,
     /// What it is associated with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub association_id: Option<String>,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -5,24 +5,25 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 use super::{VpcConfig, available};
 
 /// A published version of a function.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct FunctionVersionEntry {
     /// Its number.
     pub version: String,
     /// Where it is attached, as when it was published; left out for one in no VPC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_config: Option<VpcConfig>,
     /// The role with which it was published. Default: the function's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
 }
 
 /// An alias of a function.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct AliasEntry {
@@ -31,7 +32,6 @@ pub struct AliasEntry {
     /// The version that it leads to.
     pub function_version: String,
     /// Another version that gets a part of the traffic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing_config: Option<AliasRouting>,
 }
 
@@ -48,6 +48,7 @@ pub struct AliasRouting {
 impl Eq for AliasRouting {}
 
 /// An endpoint of an RDS Proxy, besides its default one.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct DbProxyEndpointEntry {
@@ -61,7 +62,6 @@ pub struct DbProxyEndpointEntry {
     #[serde(default = "available")]
     pub status: String,
     /// Its VPC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_id: Option<String>,
     /// Its subnets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -70,10 +70,8 @@ pub struct DbProxyEndpointEntry {
     #[serde(default)]
     pub vpc_security_group_ids: Vec<String>,
     /// `READ_WRITE` or `READ_ONLY`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_role: Option<String>,
     /// Its host name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 }
 
@@ -167,6 +165,7 @@ pub struct LaunchTemplateInterface {
 }
 
 /// A VPC on the other side of a peering or transit gateway connection with a rule that names a group.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct SecurityGroupReferenceEntry {
@@ -175,10 +174,8 @@ pub struct SecurityGroupReferenceEntry {
     /// The VPC.
     pub referencing_vpc_id: String,
     /// The peering connection between them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_peering_connection_id: Option<String>,
     /// The transit gateway between them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transit_gateway_id: Option<String>,
 }
 
