@@ -98,57 +98,24 @@ impl Aws {
         let shared = load(configuration).await?;
         let meter = Arc::new(Meter::default());
         let interceptor = meter::Interceptor::new(Arc::clone(&meter));
+        // Each crate of the SDK has types of its own for the same thing.
+        macro_rules! client {
+            ($sdk:ident) => {{
+                let configuration = $sdk::config::Builder::from(&shared).interceptor(interceptor.clone());
+                $sdk::Client::from_conf(configuration.build())
+            }};
+        }
         Ok(Self {
-            ec2: aws_sdk_ec2::Client::from_conf(
-                aws_sdk_ec2::config::Builder::from(&shared)
-                    .interceptor(interceptor.clone())
-                    .build(),
-            ),
-            rds: aws_sdk_rds::Client::from_conf(
-                aws_sdk_rds::config::Builder::from(&shared)
-                    .interceptor(interceptor.clone())
-                    .build(),
-            ),
-            lambda: aws_sdk_lambda::Client::from_conf(
-                aws_sdk_lambda::config::Builder::from(&shared)
-                    .interceptor(interceptor.clone())
-                    .build(),
-            ),
-            connectors: aws_sdk_lambdacore::Client::from_conf(
-                aws_sdk_lambdacore::config::Builder::from(&shared)
-                    .interceptor(interceptor.clone())
-                    .build(),
-            ),
-            iam: aws_sdk_iam::Client::from_conf(
-                aws_sdk_iam::config::Builder::from(&shared)
-                    .interceptor(interceptor.clone())
-                    .build(),
-            ),
-            kafka: aws_sdk_kafka::Client::from_conf(
-                aws_sdk_kafka::config::Builder::from(&shared)
-                    .interceptor(interceptor.clone())
-                    .build(),
-            ),
-            kms: aws_sdk_kms::Client::from_conf(
-                aws_sdk_kms::config::Builder::from(&shared)
-                    .interceptor(interceptor.clone())
-                    .build(),
-            ),
-            quotas: aws_sdk_servicequotas::Client::from_conf(
-                aws_sdk_servicequotas::config::Builder::from(&shared)
-                    .interceptor(interceptor.clone())
-                    .build(),
-            ),
-            secrets: aws_sdk_secretsmanager::Client::from_conf(
-                aws_sdk_secretsmanager::config::Builder::from(&shared)
-                    .interceptor(interceptor.clone())
-                    .build(),
-            ),
-            tagging: aws_sdk_resourcegroupstagging::Client::from_conf(
-                aws_sdk_resourcegroupstagging::config::Builder::from(&shared)
-                    .interceptor(interceptor)
-                    .build(),
-            ),
+            ec2: client!(aws_sdk_ec2),
+            rds: client!(aws_sdk_rds),
+            lambda: client!(aws_sdk_lambda),
+            connectors: client!(aws_sdk_lambdacore),
+            iam: client!(aws_sdk_iam),
+            kafka: client!(aws_sdk_kafka),
+            kms: client!(aws_sdk_kms),
+            quotas: client!(aws_sdk_servicequotas),
+            secrets: client!(aws_sdk_secretsmanager),
+            tagging: client!(aws_sdk_resourcegroupstagging),
             meter,
             pace: Pace {
                 first: Duration::from_secs(1),
