@@ -205,14 +205,11 @@ impl MskCloud for Aws {
     async fn list_event_source_mappings(
         &self,
         source: Option<&str>,
-        function: Option<&str>,
         from: Option<String>,
     ) -> Listed<EventSourceMapping> {
         let request = self.lambda.list_event_source_mappings().set_marker(from);
         let request = match source {
-            Some(source) => request
-                .event_source_arn(source)
-                .set_function_name(function.map(str::to_owned)),
+            Some(source) => request.event_source_arn(source),
             None => request.max_items(PAGE),
         };
         page!(

@@ -22,7 +22,7 @@ mod reason;
 mod security_group;
 mod url;
 
-pub use arn::{Place, last_segment};
+pub use arn::{Place, last_segment, qualified, without_qualifier};
 pub use database::{Access, Database, DatabaseForm, DatabaseKind, GroupMembership, Member, Scaling, takes_connections};
 pub use described_rule::DescribedRule;
 pub use environment::Environment;

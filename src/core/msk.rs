@@ -107,6 +107,14 @@ impl MskScene {
         }
     }
 
+    /// Whether the cluster can be polled in its state, and a mapping of those that were asked about is not off. Without any, it is
+    /// asked whether one would work.
+    pub fn is_polled(&self) -> bool {
+        let mappings = self.known_mappings();
+        let is_off = |mapping: &EventSourceMapping| matches!(&*mapping.state, "Disabled" | "Disabling" | "Deleting");
+        self.cluster.state != "CREATING" && (mappings.is_empty() || !mappings.iter().all(is_off))
+    }
+
     /// The execution roles of the functions that are, or are to be, invoked.
     pub fn roles(&self) -> Vec<String> {
         let functions = self.function.iter().chain(&self.others);
@@ -167,6 +175,7 @@ pub fn check(scene: &MskScene) -> Answer {
     checks.extend(ways::check(&poller));
     checks.push(brokers::acls(&poller));
     checks.extend(role::check(&poller));
+    checks.extend(role::login(&poller));
     Answer {
         headline: headline(scene, &poller.needs, &checks),
         verdict: verdict(&checks),

@@ -22,11 +22,11 @@ pub use endpoint::{Caller, Reach, for_mapping, reach_through_endpoint, through_e
 pub use evaluate::{Context, Request, Verdict, evaluate};
 pub use execution_role::{
     INTERFACE_ACTIONS, InterfaceChange, Lack, MSK_ACTIONS, SOURCE_FUNCTION, execution_role, lacks, lacks_for_change,
-    lacks_for_msk, lacks_for_secret, may_connect,
+    lacks_for_msk, lacks_for_msk_login, lacks_for_secret, may_connect,
 };
 pub use grants::{
-    LAMBDA, RDS, connect, connect_through, connects_as, is_same, msk_access, on_one_line, read_secret, secret_of,
-    trust, trusts, vpc_access,
+    LAMBDA, RDS, connect, connect_through, connects_as, is_same, msk_access, on_one_line, poll_msk, read_secret,
+    secret_of, trust, trusts, vpc_access,
 };
 pub use lambda::{Guardrail, deny_interfaces};
 pub use operator::{Subject, new_secret, operator, proxy_arn};

@@ -333,7 +333,7 @@ fn reads() -> Vec<(&'static str, Ask)> {
             page.items.into_iter().filter(move |subnet| subnet.subnet.vpc == vpc).collect::<Vec<_>>()
         }));
         "all MSK clusters" => side.page(cloud.list_msk_clusters(None).await);
-        "all mappings" => side.page(cloud.list_event_source_mappings(None, None, None).await);
+        "all mappings" => side.page(cloud.list_event_source_mappings(None, None).await);
         "VPC" => side.listed(cloud.describe_vpcs(&side.all(&["vpc-x"])).await);
         "DNS of the VPC" => side.said(cloud.describe_vpc_dns(&side.at("vpc-x")).await);
         "subnets of the VPC" => side.listed(derived::subnets_of(cloud, &side.all(&["vpc-x"])).await);

@@ -449,7 +449,7 @@ guard! {
     this.describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2, [ask("kafka:DescribeClusterV2", arn)];
     this.list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2,
         describe(Operation::ListClustersV2);
-    this.list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) ->
+    this.list_event_source_mappings(source: Option<&str>, from: Option<String>) ->
         Page<EventSourceMapping> = Operation::ListEventSourceMappings, describe(Operation::ListEventSourceMappings);
     this.get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping,
         [ask("lambda:GetEventSourceMapping", this.arn("lambda", &format!("event-source-mapping:{uuid}")))];

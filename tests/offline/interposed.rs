@@ -125,7 +125,7 @@ interpose! {
     MskCloud {}
     describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2;
     list_msk_clusters(from: Option<String>) -> Page<MskCluster> = Operation::ListClustersV2;
-    list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) -> Page<EventSourceMapping> = Operation::ListEventSourceMappings, all source.is_none();
+    list_event_source_mappings(source: Option<&str>, from: Option<String>) -> Page<EventSourceMapping> = Operation::ListEventSourceMappings, all source.is_none();
     get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping;
 }
 

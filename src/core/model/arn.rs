@@ -66,6 +66,20 @@ pub fn last_segment(arn: &str) -> &str {
     arn.rsplit(['/', ':']).next().unwrap_or(arn)
 }
 
+/// A function's ARN, and the version or alias that it ends with.
+pub fn qualified(function_arn: &str) -> (&str, Option<&str>) {
+    // arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER
+    match function_arn.match_indices(':').nth(6) {
+        Some((end, _)) if function_arn.starts_with("arn:") => (&function_arn[..end], Some(&function_arn[end + 1..])),
+        _ => (function_arn, None),
+    }
+}
+
+/// A function's ARN without the version or alias that it may end with.
+pub fn without_qualifier(function_arn: &str) -> &str {
+    qualified(function_arn).0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +108,18 @@ mod tests {
             last_segment("arn:aws:rds:eu-west-1:123456789012:db-proxy:prx-0a1"),
             "prx-0a1"
         );
+    }
+
+    #[test]
+    fn a_qualifier_is_no_part_of_the_function() {
+        const FUNCTION: &str = "arn:aws:lambda:eu-west-1:123456789012:function:sink";
+        for qualifier in ["prod", "3", "$LATEST"] {
+            let arn = format!("{FUNCTION}:{qualifier}");
+            assert_eq!(qualified(&arn), (FUNCTION, Some(qualifier)));
+            assert_eq!(without_qualifier(&arn), FUNCTION);
+        }
+        for unqualified in [FUNCTION, "sink", "123456789012:function:sink"] {
+            assert_eq!(qualified(unqualified), (unqualified, None));
+        }
     }
 }

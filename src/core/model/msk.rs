@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{GroupId, SubnetId};
+use super::{GroupId, SubnetId, last_segment, without_qualifier};
 
 /// How a client shows an MSK cluster who it is. Each way has a listener, and so a port, of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -318,7 +318,7 @@ pub struct EventSourceMapping {
     pub source: Option<String>,
     /// The bootstrap servers of such a cluster.
     pub bootstrap_servers: Vec<String>,
-    /// The ARN of the function that it invokes.
+    /// The ARN of the function that it invokes, or of the version or alias of it.
     pub function: Option<String>,
     /// `Enabled`, `Disabled`, `Creating`, …
     pub state: String,
@@ -331,6 +331,11 @@ pub struct EventSourceMapping {
 }
 
 impl EventSourceMapping {
+    /// The name of the function, whichever version or alias of it is invoked.
+    pub fn function_name(&self) -> Option<&str> {
+        Some(last_segment(without_qualifier(self.function.as_deref()?)))
+    }
+
     /// The security groups of its own network interfaces, as far as it names them itself.
     pub fn groups(&self) -> impl Iterator<Item = GroupId> {
         self.access.iter().filter_map(SourceAccess::group)

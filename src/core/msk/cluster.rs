@@ -80,18 +80,14 @@ pub(super) fn mapping(poller: &Poller<'_>) -> Check {
     let mappings = scene.known_mappings();
     for mapping in mappings {
         findings.extend(of_mapping(poller, mapping));
-        let ways: Vec<String> = mapping
-            .authentications(&scene.cluster)
-            .iter()
-            .map(Authentication::to_string)
-            .collect();
+        let ways = match mapping.authentications(&scene.cluster).as_slice() {
+            [] => "no authentication".to_owned(),
+            ways => named(ways),
+        };
         let function = mapping.function.as_deref().unwrap_or("an unknown function");
         evidence.push(format!(
-            "{}: {}, {} mode, {}, for {function}",
-            mapping.uuid,
-            mapping.state,
-            mapping.mode,
-            ways.join(" or ")
+            "{}: {}, {} mode, {ways}, for {function}",
+            mapping.uuid, mapping.state, mapping.mode
         ));
     }
     let on = scene.cluster.authentications();
@@ -140,6 +136,35 @@ fn turned_on(cluster: &MskCluster, way: Authentication) -> Option<String> {
     ))
 }
 
+/// Whether a mapping that names no secret has no way to log in, since the cluster takes nothing else.
+fn without_login(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Option<Finding> {
+    let (cluster, uuid) = (&poller.scene.cluster, &mapping.uuid);
+    let on = cluster.authentications();
+    if on.is_empty() || !mapping.authentications(cluster).is_empty() {
+        return None;
+    }
+    let kind = if on.contains(&Authentication::Scram) {
+        "SASL_SCRAM_512_AUTH"
+    } else {
+        "CLIENT_CERTIFICATE_TLS_AUTH"
+    };
+    let remedy = format!(
+        "with the ARN of a secret that has the login in place of SECRET_ARN: aws lambda update-event-source-mapping --uuid {} --source-access-configurations Type={kind},URI=SECRET_ARN",
+        word(uuid)
+    );
+    let text = format!(
+        "event source mapping {uuid} names no secret, and {} takes only {}",
+        poller.name,
+        named(&on)
+    );
+    Some(Finding::fail(text).fixed_by(remedy))
+}
+
+fn named(ways: &[Authentication]) -> String {
+    let ways: Vec<String> = ways.iter().map(Authentication::to_string).collect();
+    ways.join(" or ")
+}
+
 fn of_mapping(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Vec<Finding> {
     let uuid = &mapping.uuid;
     let mut findings = Vec::new();
@@ -172,8 +197,15 @@ fn of_mapping(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Vec<Finding>
         .as_ref()
         .filter(|result| result.starts_with("PROBLEM"))
     {
-        findings.push(Finding::warn(format!("event source mapping {uuid} reports: {result}")));
+        let text = format!("event source mapping {uuid} reports: {result}");
+        // It polls where the function is what fails. All else is about the way to the cluster or to Lambda.
+        findings.push(if result.contains("Function call failed") {
+            Finding::warn(text)
+        } else {
+            Finding::unknown(text)
+        });
     }
+    findings.extend(without_login(poller, mapping));
     if poller.scene.mode.is_some_and(|mode| mode != mapping.mode) {
         findings.push(Finding::warn(format!(
             "event source mapping {uuid} is in {} mode, and {} mode was requested",

@@ -35,6 +35,9 @@ pub fn headline(scene: &MskScene, needs: &Needs, checks: &[Check]) -> String {
     };
     let mut text = match verdict(checks) {
         Status::Pass => format!("It works: {what} ({how})."),
+        Status::Warn if !scene.is_polled() => {
+            format!("Nothing is polled now, and nothing that was read would stop it: {what} ({how}). {message}.")
+        }
         Status::Warn => format!("It works, with a warning: {what} ({how}). {message}."),
         Status::Unknown => format!("It is not known whether it works: {what} ({how}). {message}."),
         Status::Fail => format!("It does not work: {what} ({how}). {message}."),

@@ -1,14 +1,15 @@
-//! The function's execution role: whether Lambda may read the cluster and the mapping's secrets, and create interfaces
-//! beside the cluster.
+//! The function's execution role: whether Lambda may read the cluster and the mapping's secrets, create interfaces beside the
+//! cluster, and log in to it.
 //!
-//! Source: the check `execution-role` of docs/msk.md.
+//! Source: the checks `execution-role` and `iam-auth` of docs/msk.md.
 
 use super::Poller;
 use crate::diagnostics::connection::role::{attach_policy, lacking, not_read};
 use crate::diagnostics::connection::secret::of_secrets;
 use crate::diagnostics::{Check, Finding};
-use crate::model::Place;
-use crate::policy::{NOT_READ, RolePolicies, lacks_for_msk, msk_access};
+use crate::escape::word;
+use crate::model::{Authentication, Place, last_segment};
+use crate::policy::{Lack, NOT_READ, RolePolicies, Verdict, lacks_for_msk, lacks_for_msk_login, msk_access, poll_msk};
 
 /// None where no function is named and no mapping names one.
 pub(super) fn check(poller: &Poller<'_>) -> Option<Check> {
@@ -25,6 +26,46 @@ pub(super) fn check(poller: &Poller<'_>) -> Option<Check> {
     };
     let evidence = std::iter::once(role.clone()).chain(scene.secrets.iter().map(|secret| secret.arn.clone()));
     Some(Check::of("execution-role", passed, evidence.collect(), findings).noting(NOT_READ))
+}
+
+/// Whether the role may log in to a cluster that is polled with IAM authentication. None where another way is used, or no
+/// function is known.
+pub(super) fn login(poller: &Poller<'_>) -> Option<Check> {
+    let scene = poller.scene;
+    let role = scene.function.as_ref()?.role.as_ref()?;
+    let (cluster, name) = (&scene.cluster.arn, &scene.cluster.name);
+    if poller.needs.authentications != [Authentication::Iam] {
+        return None;
+    }
+    let findings = match scene.policies.read() {
+        Ok(policies) => {
+            let lacks = lacks_for_msk_login(policies, cluster);
+            let is_missing = |lack: &Lack| lack.verdict == Verdict::NotAllowed;
+            let (missing, others): (Vec<Lack>, Vec<Lack>) = lacks.into_iter().partition(is_missing);
+            let mut findings = lacking(role, &others, "Lambda logs in to the cluster with it", &|_| {
+                String::new()
+            });
+            if !missing.is_empty() {
+                let actions: Vec<&str> = missing.iter().map(|lack| lack.action).collect();
+                let remedy = format!(
+                    "aws iam put-role-policy --role-name {} --policy-name {} --policy-document {}",
+                    word(last_segment(role)),
+                    word(format!("poll-{name}")),
+                    word(poll_msk(cluster))
+                );
+                let text = format!(
+                    "{role} does not allow {} on cluster {name}: with IAM authentication Lambda cannot log in, unless the policy of the cluster allows it",
+                    actions.join(", ")
+                );
+                findings.push(Finding::warn(text).fixed_by(remedy));
+            }
+            findings
+        }
+        Err(why) => vec![not_read(role, why)],
+    };
+    let evidence = vec![role.clone(), cluster.clone()];
+    let passed = "the role may connect to the cluster; its permissions for topics and groups were not checked";
+    Some(Check::of("iam-auth", passed, evidence, findings).noting(NOT_READ))
 }
 
 fn findings(poller: &Poller<'_>, role: &str, policies: &RolePolicies) -> Vec<Finding> {

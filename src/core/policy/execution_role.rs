@@ -4,7 +4,7 @@
 
 use super::document::{PolicyDocument, Statement};
 use super::evaluate::{Context, Request, Verdict};
-use super::grants::via_secrets_manager;
+use super::grants::{MSK_LOGIN, via_secrets_manager};
 use super::role::{Judgement, RolePolicies};
 use crate::model::{GroupId, MskKind, Place, SubnetId};
 
@@ -134,6 +134,13 @@ pub fn lacks_for_msk(
     };
     lacks.retain(|lack| Some(lack.action) != left_out);
     lacks
+}
+
+/// What a role lacks to log in to an MSK cluster with IAM authentication. Which topics and consumer groups it is for is not
+/// known here.
+pub fn lacks_for_msk_login(role: &RolePolicies, cluster: &str) -> Vec<Lack> {
+    let of_role = in_place(Place::of(cluster));
+    lacking(role, &of_role, MSK_LOGIN[0], |_| vec![cluster.to_owned()])
 }
 
 /// What a role lacks to read a secret, and to decrypt it where its key is a customer's.

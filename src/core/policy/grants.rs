@@ -51,6 +51,30 @@ pub fn read_secret(secret: &str, customer_key: Option<&str>) -> String {
     document(statements)
 }
 
+/// The actions by which an IAM client logs in to an MSK cluster. The first of each list is on the cluster, then on its topics,
+/// then on its consumer groups. Source: docs/msk.md, "`msk check`".
+pub const MSK_LOGIN: [&[&str]; 3] = [
+    &[
+        "kafka-cluster:Connect",
+        "kafka-cluster:DescribeClusterDynamicConfiguration",
+    ],
+    &["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"],
+    &["kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"],
+];
+
+/// Lets poll all topics of one MSK cluster, with IAM authentication.
+pub fn poll_msk(cluster: &str) -> String {
+    let id = cluster.split_once(":cluster/").map_or("*", |(_, id)| id);
+    let resources = [
+        cluster.to_owned(),
+        Place::of(cluster).arn("kafka", &format!("topic/{id}/*")),
+        Place::of(cluster).arn("kafka", &format!("group/{id}/*")),
+    ];
+    let statements = MSK_LOGIN.into_iter().zip(resources);
+    let statements = statements.map(|(actions, resource)| Statement::allow(actions.iter().copied()).on([resource]));
+    document(statements.collect())
+}
+
 /// Lets connect as one user: to a database, or through a proxy, by its resource id (`cluster-…`, `db-…`, `prx-…`).
 pub fn connect(place: Place<'_>, resource_id: &str, user: &str) -> String {
     let user = format!("dbuser:{}/{}", literal(resource_id), literal(user));

@@ -21,7 +21,7 @@ use super::{
 use crate::model::{
     DatabaseKind, DescribedRule, Direction, EndpointId, EventSourceMapping, Function, GroupId, InternetGatewayId,
     MskCluster, NatGatewayId, Origin, PeeringId, Place, PrefixListId, ProxyTarget, ProxyTargetGroup, RouteTableId,
-    Rule, Secret, SecurityGroup, SubnetId, VpcId, last_segment, network,
+    Rule, Secret, SecurityGroup, SubnetId, VpcId, last_segment, network, qualified,
 };
 
 /// A cloud whose answers are checked.
@@ -114,8 +114,10 @@ fn function(asked: &str, found: &Function) -> Verdict {
         [account, "function", _] => Place::of(&found.arn).account == *account,
         _ => true,
     };
-    let name = last_segment(asked);
-    let is_named = found.name == name && last_segment(&found.arn) == name;
+    let (asked_for, version) = qualified(asked);
+    let (arn, of_version) = qualified(&found.arn);
+    let name = last_segment(asked_for);
+    let is_named = found.name == name && last_segment(arn) == name && version == of_version;
     must(is_it && is_named, asked, &format!("{} ({})", found.name, found.arn))
 }
 
@@ -210,29 +212,13 @@ fn named_groups(vpc: &VpcId, names: &[&str], found: &[SecurityGroup]) -> Verdict
     }
 }
 
-/// The mappings of a source, and of a function where one was named.
-fn mappings(source: Option<&str>, of: Option<&str>, found: &[EventSourceMapping]) -> Verdict {
+/// The mappings of a source, where one was named.
+fn mappings(source: Option<&str>, found: &[EventSourceMapping]) -> Verdict {
     let Some(source) = source else { return Ok(()) };
-    // A mapping names its function with the version or alias that it invokes.
-    let name = of.map(|of| format!(":{}:", last_segment(of)));
-    let invokes = |arn: &str| {
-        name.as_ref()
-            .is_none_or(|name| format!("{arn}:").contains(name.as_str()))
-    };
-    let is_one = |mapping: &&EventSourceMapping| {
-        mapping.source.as_deref() == Some(source) && mapping.function.as_deref().is_some_and(invokes)
-    };
-    match found.iter().find(|mapping| !is_one(mapping)) {
+    let of = |mapping: &EventSourceMapping| mapping.source.clone().unwrap_or_else(|| "no source".to_owned());
+    match found.iter().map(of).find(|found| found != source) {
         None => Ok(()),
-        Some(other) => must(
-            false,
-            &format!("{source} and {}", of.unwrap_or("any function")),
-            &format!(
-                "{} and {}",
-                other.source.as_deref().unwrap_or("no source"),
-                other.function.as_deref().unwrap_or("no function")
-            ),
-        ),
+        Some(other) => must(false, source, &other),
     }
 }
 
@@ -382,8 +368,8 @@ check! {
     describe_msk_cluster(arn: &str) -> MskCluster = Operation::DescribeClusterV2,
         |found| must(found.arn == arn, arn, &found.arn);
     list_msk_clusters(from: Option<String>) -> Page<MskCluster>;
-    list_event_source_mappings(source: Option<&str>, function: Option<&str>, from: Option<String>) ->
-        Page<EventSourceMapping> = Operation::ListEventSourceMappings, |found| mappings(source, function, &found.items);
+    list_event_source_mappings(source: Option<&str>, from: Option<String>) -> Page<EventSourceMapping> =
+        Operation::ListEventSourceMappings, |found| mappings(source, &found.items);
     get_event_source_mapping(uuid: &str) -> EventSourceMapping = Operation::GetEventSourceMapping,
         |found| must(found.uuid.eq_ignore_ascii_case(uuid), uuid, &found.uuid);
 }

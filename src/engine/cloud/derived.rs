@@ -178,13 +178,13 @@ pub async fn subnet_group(cloud: &dyn Cloud, name: &str) -> Answer<DbSubnetGroup
     first(Operation::DescribeDbSubnetGroups, page, || format!("{name} not found"))
 }
 
-/// The event source mappings of a source, or only those of one function.
+/// The event source mappings of a source.
 ///
 /// # Errors
 ///
 /// A call fails.
-pub async fn mappings(cloud: &dyn Cloud, source: &str, function: Option<&str>) -> Answer<Vec<EventSourceMapping>> {
-    let page = |from| cloud.list_event_source_mappings(Some(source), function, from);
+pub async fn mappings(cloud: &dyn Cloud, source: &str) -> Answer<Vec<EventSourceMapping>> {
+    let page = |from| cloud.list_event_source_mappings(Some(source), from);
     every(Operation::ListEventSourceMappings, page).await
 }
 

@@ -10,11 +10,11 @@ pub trait MskCloud: Sync {
     async fn describe_msk_cluster(&self, arn: &str) -> Answer<MskCluster>;
     /// All clusters, a page at a time.
     async fn list_msk_clusters(&self, from: Option<String>) -> Listed<MskCluster>;
-    /// Event source mappings, a page at a time: all, or those of a source, or of these only those of one function.
+    /// Event source mappings, a page at a time: all, or those of a source. Lambda can also list those of a function, but does
+    /// not say whether that includes those that invoke a version or an alias.
     async fn list_event_source_mappings(
         &self,
         source: Option<&str>,
-        function: Option<&str>,
         from: Option<String>,
     ) -> Listed<EventSourceMapping>;
     /// The event source mapping with this id.

@@ -174,20 +174,21 @@ async fn mappings(
     target: &MskTarget,
     cluster: &str,
 ) -> Result<Part<Vec<EventSourceMapping>>, ObserveError> {
-    let function = match &target.which {
-        Which::All => None,
-        Which::OfFunction(name) => Some(Named::of(name).name()),
-        Which::One(uuid) => {
-            return match cloud.get_event_source_mapping(uuid).await {
-                Err(error) if error.is_not_found() => Err(ObserveError::NoSuchMapping { uuid: uuid.clone() }),
-                mapping => Ok(Part::Read(vec![mapping?])),
-            };
-        }
-    };
-    Ok(part(derived::mappings(cloud, cluster, function).await)?)
+    if let Which::One(uuid) = &target.which {
+        return match cloud.get_event_source_mapping(uuid).await {
+            Err(error) if error.is_not_found() => Err(ObserveError::NoSuchMapping { uuid: uuid.clone() }),
+            mapping => Ok(Part::Read(vec![mapping?])),
+        };
+    }
+    let mut mappings = part(derived::mappings(cloud, cluster).await)?;
+    if let (Which::OfFunction(name), Part::Read(mappings)) = (&target.which, &mut mappings) {
+        mappings.retain(|mapping| mapping.function_name() == Some(Named::of(name).name()));
+    }
+    Ok(mappings)
 }
 
-/// The function that is named, or that of the mappings, with the policies of its role.
+/// The function that is named, or that of the mappings, with the policies of its role. Where a mapping invokes a version or an
+/// alias, it is that version: it keeps the role with which it was published.
 async fn function(
     cloud: &dyn Cloud,
     target: &MskTarget,
@@ -195,9 +196,18 @@ async fn function(
 ) -> Result<(Option<Function>, Part<RolePolicies>), ObserveError> {
     let of_mapping = mappings.iter().find_map(|mapping| mapping.function.as_deref());
     let function = match (&target.which, of_mapping) {
-        (Which::OfFunction(name), _) => {
-            let function = cloud.get_function_configuration(Named::of(name).name()).await;
-            Some(existing(cloud, ResourceKind::Function, name, function).await?)
+        (Which::OfFunction(name), of_mapping) => {
+            let invoked = match of_mapping {
+                Some(arn) => part(cloud.get_function_configuration(arn).await)?.known().cloned(),
+                None => None,
+            };
+            match invoked {
+                Some(function) => Some(function),
+                None => {
+                    let function = cloud.get_function_configuration(Named::of(name).name()).await;
+                    Some(existing(cloud, ResourceKind::Function, name, function).await?)
+                }
+            }
         }
         (_, Some(arn)) => part(cloud.get_function_configuration(arn).await)?.known().cloned(),
         (_, None) => None,

@@ -52,7 +52,7 @@ pub async fn users_of(cloud: &dyn Cloud, groups: &Groups) -> Answer<Users> {
         rules_naming(cloud, &ids),
         references(cloud, &ids),
         all(cloud, Operation::ListEventSourceMappings, |from| cloud
-            .list_event_source_mappings(None, None, from)),
+            .list_event_source_mappings(None, from)),
         cloud.list_capacity_providers(),
         connectors_and_reads(cloud),
         launch_templates(cloud),

@@ -424,7 +424,7 @@ from_account! {
 
     async fn describe_msk_cluster(&self, arn: &str) -> Answer<MskCluster>;
     async fn list_msk_clusters(&self, from: Option<String>) -> Listed<MskCluster>;
-    async fn list_event_source_mappings(&self, source: Option<&str>, function: Option<&str>, from: Option<String>) -> Listed<EventSourceMapping>;
+    async fn list_event_source_mappings(&self, source: Option<&str>, from: Option<String>) -> Listed<EventSourceMapping>;
     async fn get_event_source_mapping(&self, uuid: &str) -> Answer<EventSourceMapping>;
 }
 

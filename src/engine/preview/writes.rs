@@ -702,10 +702,9 @@ impl MskCloud for Preview<'_> {
     async fn list_event_source_mappings(
         &self,
         source: Option<&str>,
-        function: Option<&str>,
         from: Option<String>,
     ) -> Listed<EventSourceMapping> {
-        Preview::list_event_source_mappings(self, source, function, from).await
+        Preview::list_event_source_mappings(self, source, from).await
     }
     async fn get_event_source_mapping(&self, uuid: &str) -> Answer<EventSourceMapping> {
         Preview::get_event_source_mapping(self, uuid).await

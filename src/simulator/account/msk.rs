@@ -92,10 +92,11 @@ impl State {
     }
 
     pub(super) fn function_arn(&self, name: &str) -> String {
-        match self.local_name(name) {
-            arn if arn.starts_with("arn:") => arn.to_owned(),
-            name => self.arn("lambda", &format!("function:{name}")),
+        if name.starts_with("arn:") {
+            return name.to_owned();
         }
+        let name = name.rsplit_once("function:").map_or(name, |(_, name)| name);
+        self.arn("lambda", &format!("function:{name}"))
     }
 }
 
@@ -123,7 +124,6 @@ impl MskCloud for OfflineAccount {
     async fn list_event_source_mappings(
         &self,
         source: Option<&str>,
-        function: Option<&str>,
         from: Option<String>,
     ) -> Listed<EventSourceMapping> {
         let operation = Operation::ListEventSourceMappings;
@@ -138,12 +138,9 @@ impl MskCloud for OfflineAccount {
             );
         };
         self.read(operation, |state| {
-            let function = function.map(|name| state.function_arn(name));
             let of_source = state.document.event_source_mappings.iter();
             let of_source = of_source.filter(|entry| entry.event_source_arn == source);
-            let mappings = of_source.map(|entry| state.mapping(entry));
-            let asked = mappings.filter(|mapping| function.is_none() || mapping.function == function);
-            Ok(asked.collect::<Vec<_>>().into())
+            Ok(of_source.map(|entry| state.mapping(entry)).collect::<Vec<_>>().into())
         })
     }
 

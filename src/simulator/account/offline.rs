@@ -14,7 +14,7 @@ use super::document::{
     SubnetEntry, Tag, VpcConfig, VpcSecurityGroupMembership,
 };
 use super::pages::{LAMBDA_PAGE, RDS_PAGE, TAGGING_PAGE};
-use super::rules::State;
+use super::rules::{Outcome, State};
 use super::validate::{Mistake, mistakes};
 use crate::cloud::{
     Answer, ApiCalls, Cloud, CloudError, DbCluster, DbInstance, DbProxy, DbSubnetGroup, DescribedSubnet, Fault,
@@ -26,8 +26,11 @@ use crate::files::{self, LARGEST_ACCOUNT, Locked};
 use crate::model::{
     Access, Code, DatabaseForm, DatabaseKind, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
     GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, ProxyTargetGroup, Scaling, Subnet,
-    SubnetId,
+    SubnetId, qualified,
 };
+
+/// What Lambda calls the version that is not published: the function itself.
+const LATEST: &str = "$LATEST";
 
 /// Why an account's file cannot be used.
 #[derive(Debug, Error)]
@@ -537,7 +540,7 @@ impl State {
         let functions = self.document.functions.iter();
         let all = functions.flat_map(|entry| {
             let of = |version: Option<&String>, config: Option<&VpcConfig>, role: Option<&String>| {
-                let qualifier = version.map_or("$LATEST", String::as_str);
+                let qualifier = version.map_or(LATEST, String::as_str);
                 ListedFunction {
                     function: Function {
                         vpc: config.map(|config| self.function_vpc(config)),
@@ -558,6 +561,35 @@ impl State {
             std::iter::once(latest).chain(published)
         });
         all.collect()
+    }
+
+    /// The version of a function that a qualifier means. A file need not list versions and aliases: where it has none, each
+    /// is as the function itself.
+    fn to_version(&self, entry: FunctionEntry, qualifier: &str) -> Outcome<Function> {
+        let alias = entry.aliases.iter().find(|alias| alias.name == qualifier);
+        let version = alias.map_or(qualifier, |alias| &alias.function_version);
+        let published = entry
+            .versions
+            .iter()
+            .find(|published| published.version == version)
+            .cloned();
+        let lists_some = !(entry.versions.is_empty() && entry.aliases.is_empty());
+        if published.is_none() && version != LATEST && lists_some {
+            return Err(Fault::NotFound(format!(
+                "Function not found: {}:{qualifier}",
+                entry.function_name
+            )));
+        }
+        let function = self.to_function(entry);
+        Ok(Function {
+            arn: format!("{}:{qualifier}", function.arn),
+            vpc: match &published {
+                Some(published) => published.vpc_config.as_ref().map(|config| self.function_vpc(config)),
+                None => function.vpc,
+            },
+            role: published.and_then(|published| published.role).or(function.role),
+            ..function
+        })
     }
 
     pub(super) fn to_function(&self, entry: FunctionEntry) -> Function {
@@ -684,8 +716,12 @@ impl Cloud for OfflineAccount {
 
     async fn get_function_configuration(&self, name: &str) -> Answer<Function> {
         self.read(Operation::GetFunctionConfiguration, |state| {
-            let entry = state.read_function(name)?;
-            Ok(state.to_function(entry))
+            let (function, qualifier) = qualified(name);
+            let entry = state.read_function(function)?;
+            match qualifier {
+                Some(qualifier) => state.to_version(entry, qualifier),
+                None => Ok(state.to_function(entry)),
+            }
         })
     }
 

@@ -9,7 +9,9 @@ use crate::account::{
     SaslEntry, SelfManagedEventSource, ServerlessEntry, SourceAccessEntry, Switch,
 };
 use crate::cloud::{Cloud, Operation};
-use crate::model::{ClientAuthentication, EventSourceMapping, MappingMode, MskCluster, MskKind, MskPlacement, VpcId};
+use crate::model::{
+    ClientAuthentication, EventSourceMapping, MappingMode, MskCluster, MskKind, MskPlacement, VpcId, without_qualifier,
+};
 use crate::observe::all;
 
 impl Snapshot {
@@ -18,7 +20,7 @@ impl Snapshot {
         let (clusters, mappings) = tokio::join!(
             all(cloud, Operation::ListClustersV2, |from| cloud.list_msk_clusters(from)),
             all(cloud, Operation::ListEventSourceMappings, |from| {
-                cloud.list_event_source_mappings(None, None, from)
+                cloud.list_event_source_mappings(None, from)
             }),
         );
         let groups = self.group_ids();
@@ -58,7 +60,9 @@ impl Snapshot {
     /// The functions that a mapping of the snapshot invokes, by their ARNs.
     pub(super) fn polled_for(&self) -> BTreeSet<String> {
         let mappings = self.document.event_source_mappings.iter();
-        mappings.map(|mapping| mapping.function_arn.clone()).collect()
+        mappings
+            .map(|mapping| without_qualifier(&mapping.function_arn).to_owned())
+            .collect()
     }
 }
 

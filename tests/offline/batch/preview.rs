@@ -364,7 +364,7 @@ async fn network(cloud: &dyn Cloud, questions: &Questions, found: &mut Answers) 
         "clusters of MSK",
         cloud.list_msk_clusters(None).await.map(|page| page.items),
     );
-    let mappings = cloud.list_event_source_mappings(None, None, None).await;
+    let mappings = cloud.list_event_source_mappings(None, None).await;
     found.add("mappings", mappings.map(|page| page.items));
 }
 
