@@ -56,7 +56,7 @@ pub fn folded(text: &str, columns: usize) -> String {
 fn hanging(line: &str) -> usize {
     const LAST_COLUMN: usize = 16;
     let indent = line.len() - line.trim_start().len();
-    let gap = line[indent..].find("  ").map(|at| indent + at).filter(|_| indent > 0);
+    let gap = line[indent..].find("  ").map(|at| indent + at);
     let column = gap.map(|at| at + line[at..].len() - line[at..].trim_start().len());
     match (column.filter(|column| *column <= LAST_COLUMN), indent) {
         (Some(column), _) => column,

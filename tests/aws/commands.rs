@@ -276,6 +276,12 @@ fn situations() -> Vec<Situation> {
             account["VpcEndpoints"][1]["DnsOptions"] = json!({"PrivateDnsOnlyForInboundResolverEndpoint": true});
         }),
         of("msk.json", AUDIT, |account| {
+            account["Roles"][0]["Policies"] = json!([]);
+        }),
+        of("msk.json", PAYMENTS, |account| {
+            account["EventSourceMappings"][2]["SourceAccessConfigurations"] = json!([]);
+        }),
+        of("msk.json", AUDIT, |account| {
             account["SecurityGroups"][1]["IpPermissions"] = json!([]);
             account["SecurityGroups"][1]["IpPermissionsEgress"] = json!([]);
         }),

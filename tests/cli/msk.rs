@@ -1,6 +1,7 @@
 //! `msk` on the example account.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::Shell;
 
@@ -41,6 +42,51 @@ fn what_a_person_reads() {
         );
         let after = std::fs::read(shell.folder.path().join("msk.json")).unwrap();
         assert!(before == after, "{name} changed the file");
+    }
+}
+
+/// SAM's `AutoPublishAlias` and CDK's `alias.addEventSource` have the mapping invoke an alias. It is the function's all the same.
+#[test]
+fn a_mapping_can_invoke_a_version_or_an_alias() {
+    const UUID: &str = "0e02aaaa-0000-4000-8000-000000000002";
+    const SINK: &str = "arn:aws:lambda:eu-central-1:123456789012:function:audit-sink";
+    // What the mapping invokes, whether the file lists it, and the role with which it was published.
+    let table = [
+        ("", true, None, "pass"),
+        (":prod", false, None, "pass"),
+        (":prod", true, Some("plain-functions"), "fail"),
+        (":prod", true, Some("msk-functions"), "pass"),
+        (":3", true, Some("plain-functions"), "fail"),
+        (":$LATEST", true, Some("plain-functions"), "pass"),
+    ];
+    let shell = Shell::new();
+    for (qualifier, is_listed, role, expected) in table {
+        shell.edit_file("msk.json", |account| {
+            let mapping = &mut account["EventSourceMappings"][1];
+            mapping["FunctionArn"] = format!("{SINK}{qualifier}").into();
+            mapping["ProvisionedPollerConfig"] = json!({"MinimumPollers": 1});
+            mapping["LastProcessingResult"] = "OK".into();
+            let function = &mut account["Functions"][1];
+            (function["Versions"], function["Aliases"]) = (json!([]), json!([]));
+            if is_listed {
+                let role = role.map(|role| format!("arn:aws:iam::123456789012:role/{role}"));
+                function["Versions"] = json!([{"Version": "3", "Role": role}]);
+                function["Aliases"] = json!([{"Name": "prod", "FunctionVersion": "3"}]);
+            }
+        });
+        for which in ["", " --function audit-sink", &format!(" --mapping {UUID}")] {
+            let document = shell
+                .run(&format!("{CHECK} --cluster-arn {}{which} --output json", arn("audit")))
+                .json();
+            let checks = document["checks"].as_array().unwrap();
+            let check = |id: &str| checks.iter().find(|check| check["id"] == id).unwrap();
+            let context = format!("{qualifier} {role:?}{which}: {document:#}");
+            assert!(
+                check("mapping")["message"].as_str().unwrap().contains("provisioned"),
+                "{context}"
+            );
+            assert_eq!(check("execution-role")["status"], expected, "{context}");
+        }
     }
 }
 

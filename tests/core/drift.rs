@@ -414,6 +414,28 @@ fn each_change_of_a_direct_connection_is_found() {
             &[(GroupDetached, "sg-d", Some("not associated"))],
         ),
         (
+            "the database's group taken off, of a pair without tags",
+            |o| {
+                take_off(o, Side::Database, "sg-d");
+                for group in &mut o.groups {
+                    group.tags.clear();
+                }
+            },
+            Broken,
+            &[(GroupDetached, "sg-d", Some("not associated"))],
+        ),
+        (
+            "the function's group taken off, of a pair without tags",
+            |o| {
+                take_off(o, Side::Function, "sg-l");
+                for group in &mut o.groups {
+                    group.tags.clear();
+                }
+            },
+            Broken,
+            &[(GroupDetached, "sg-l", Some("not associated"))],
+        ),
+        (
             "the database's group being taken off",
             |o| o.database.memberships[0].status = "removing".into(),
             Broken,

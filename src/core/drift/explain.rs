@@ -77,6 +77,7 @@ pub(super) fn findings(
     };
     let anchors = |side: &Side| (*side, Anchors::of(observation, &classified, *side));
     case.anchors = observation.sides().iter().map(anchors).collect();
+    case.anchor_what_was_taken_off();
     let sides = observation.sides().iter().copied();
     case.own = sides.clone().filter_map(|side| case.own_group(side)).collect();
     let mut findings = Vec::new();
@@ -118,6 +119,26 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
             side if side == *to => Some(*from),
             _ => None,
         })
+    }
+
+    /// A group of the convention that is on nothing any more, tied to one that is still on the next side, was on this side. It
+    /// explains the other one.
+    fn anchor_what_was_taken_off(&mut self) {
+        let mut taken_off = Vec::new();
+        for &side in self.observation.sides() {
+            let candidates = self.classified.side(side).iter().map(|candidate| candidate.group);
+            let unused = candidates.filter(|group| !self.estate.is_in_use(&group.id) && !is_tagged(&group.tags));
+            taken_off.extend(
+                unused
+                    .filter(|group| self.is_tied(side, group))
+                    .map(|group| (side, group)),
+            );
+        }
+        for (side, group) in taken_off {
+            let anchors = self.anchors.entry(side).or_default();
+            anchors.ids.insert(&group.id);
+            anchors.named.extend(group.peers());
+        }
     }
 
     fn is_made_for_this(&self, group: &SecurityGroup) -> bool {
@@ -197,9 +218,7 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         let patterns = Convention::accepted(side, self.observation.proxy.is_some());
         let patterns: Vec<String> = patterns.iter().map(|convention| convention.pattern()).collect();
         let patterns = patterns.join(" or ");
-        let message = format!(
-            "{resource} has no security group named {patterns} for this connection, and its previous group no longer exists"
-        );
+        let message = format!("{resource} has no security group named {patterns} for this connection");
         Finding::new(FindingKind::GroupGone, self.arn(side), message)
             .with(
                 Some(format!("a security group named {patterns}")),
