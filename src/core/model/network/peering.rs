@@ -55,6 +55,15 @@ impl Peering {
         !self.is_active() && !INACTIVE.contains(&self.status.as_str())
     }
 
+    /// That its state is one that this program does not know, in words.
+    #[must_use]
+    pub fn doubt(&self) -> String {
+        format!(
+            "peering connection {} has the state {:?}, which this version does not know",
+            self.id, self.status
+        )
+    }
+
     /// Whether it is between these two.
     #[must_use]
     pub fn connects(&self, a: &VpcId, b: &VpcId) -> bool {
