@@ -20,8 +20,8 @@ pub mod template;
 pub use autoconnect_aws as aws;
 pub use autoconnect_core::{
     adopt, attach, classify, cleanup, decide, diagnostics, drift, endpoint, escape, estate, export, extras, fix,
-    handover, interfaces, internet, made, model, msk, naming, operation, owner, ownership, plan, policy, preconditions,
-    reachability, removal, restore, similar, tags, units, users,
+    handover, interfaces, internet, json, made, model, msk, naming, operation, owner, ownership, plan, policy,
+    preconditions, reachability, removal, restore, similar, tags, units, users,
 };
 pub use autoconnect_engine::{cloud, concurrent, interrupt, observe, preview, reconcile, wait};
 pub use autoconnect_simulator::{account, files, snapshot};

@@ -16,8 +16,16 @@ use crate::observe::{MskTarget, ObserveError, Which, msk_scene};
 use crate::reconcile::{MskSetup, MskVia};
 use crate::report::{Checks, Report, RunDocument};
 
+const EXAMPLES: &str = "\
+Say whether Lambda can poll the cluster of an event source mapping:
+  autoconnect msk check --mapping 14e0db71-5d35-4eb5-b481-8945cf9d10c2
+Show what would be built:
+  autoconnect msk setup --mapping 14e0db71-5d35-4eb5-b481-8945cf9d10c2 \\
+      --via nat --dry-run";
+
 /// MSK clusters as event sources.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Msk {
     #[command(subcommand)]
     verb: Verb,

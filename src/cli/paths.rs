@@ -1,11 +1,11 @@
-//! The files that a command line names: what is written must not replace what is read.
+//! The files that a command line names: what is written must not replace what is read, nor be mixed with the result.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
 use clap::ArgMatches;
 
-use crate::files::is_same_file;
+use crate::files::{is_same_file, is_stdout};
 
 /// Options and arguments that name a file to read.
 pub const READ: [&str; 6] = [
@@ -20,9 +20,20 @@ pub const READ: [&str; 6] = [
 /// Options that name a file to write. A state file is read before.
 pub const WRITTEN: [&str; 4] = ["state_file", "out", "metrics_file", "resources_to_import"];
 
+/// Those of them that are written beside a result, which is on standard output.
+const BESIDE_A_RESULT: [&str; 2] = ["metrics_file", "resources_to_import"];
+
 /// What is wrong with the files that the options name.
 pub fn mistake(matches: &ArgMatches) -> Option<String> {
     let matches = super::innermost(matches);
+    for written in BESIDE_A_RESULT {
+        if paths(matches, written).any(|path| is_stdout(path).unwrap_or(false)) {
+            return Some(format!(
+                "{} names a file: the result is on standard output",
+                option(written)
+            ));
+        }
+    }
     for (at, written) in WRITTEN.into_iter().enumerate() {
         for path in paths(matches, written) {
             let others = READ.iter().chain(&WRITTEN[..at]);

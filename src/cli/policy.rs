@@ -19,8 +19,17 @@ use crate::plan::RepairKind;
 use crate::policy::{self, Guardrail};
 use crate::report::Report;
 
+const EXAMPLES: &str = "\
+What a run of `setup` needs:
+  autoconnect policy operator --cluster orders --function checkout
+What the scheduled check needs:
+  autoconnect policy drift
+What a function's execution role needs:
+  autoconnect policy execution-role";
+
 /// Options of `policy`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Policy {
     #[command(subcommand)]
     document: Document,

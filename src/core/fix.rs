@@ -13,8 +13,8 @@ use crate::diagnostics::connection::{Diagnosis, Scene, diagnose, diagnose_comman
 use crate::diagnostics::{Check, Status};
 use crate::model::network::{Destination, Part, RouteTarget};
 use crate::model::{
-    Direction, GroupId, GroupQuota, Observation, Peer, PeeringId, Protocol, RouteTableId, SecurityGroup, Side,
-    SubnetId, VpcId,
+    Direction, GroupId, GroupQuota, Observation, Peer, PeeringId, Protocol, ResourceTags, RouteTableId, SecurityGroup,
+    Side, SubnetId, VpcId,
 };
 use crate::naming::{Convention, smallest_free_number};
 use crate::ownership::{self, For, Names, Way};
@@ -47,6 +47,8 @@ pub struct Seen {
     pub groups: Vec<SecurityGroup>,
     /// The connection as `setup` sees it, where it is within one VPC.
     pub observation: Option<Observation>,
+    /// The tags by which the owners of the function and the proxy are known.
+    pub tags: ResourceTags,
 }
 
 impl Seen {

@@ -19,6 +19,7 @@ pub mod fix;
 pub mod handover;
 pub mod interfaces;
 pub mod internet;
+pub mod json;
 pub mod made;
 pub mod model;
 pub mod msk;

@@ -68,6 +68,13 @@ pub struct Needs {
     pub secrets: Vec<String>,
 }
 
+impl Needs {
+    /// Whether one of the ways to authenticate takes a secret.
+    fn may_use_secret(&self) -> bool {
+        self.authentications.iter().any(|way| way.uses_secret())
+    }
+}
+
 impl MskScene {
     /// The mappings that were read.
     pub fn known_mappings(&self) -> &[EventSourceMapping] {

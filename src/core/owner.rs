@@ -3,6 +3,7 @@
 //! Source: docs/stacks.md. Anyone with permission to tag a resource can write its tags, so tags are not a proof. What was
 //! not read is unknown.
 
+mod ends;
 mod lines;
 mod sources;
 mod tags;
@@ -13,13 +14,14 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use ends::Ends;
 pub use lines::{Language, Lines, lines};
 pub use sources::{InTemplate, Sources, TemplateGroups, TemplateList};
 pub use tags::by_tags;
 pub use terraform::{StateError, TerraformState};
 
 use crate::model::network::Part;
-use crate::model::{GroupId, Observation, Side};
+use crate::model::{GroupId, Observation, ResourceTags, SecurityGroup, Side};
 use crate::plan::{Effect, Plan, RemovalEffect, StepStatus};
 
 /// What deploys a resource.
@@ -206,10 +208,20 @@ pub struct Owned {
 /// The owners of the resources of a connection, and of the groups of the convention on them. What is still to be made has
 /// none.
 pub fn owners(observation: &Observation, state: Option<&TerraformState>) -> Vec<Owned> {
+    owners_of(observation, &observation.extras.tags, &observation.groups, state)
+}
+
+/// The owners of these resources, and of those of the groups that are on them. The tags are those of the function and the proxy.
+pub fn owners_of<'a>(
+    ends: impl Into<Ends<'a>>,
+    tags: &ResourceTags,
+    groups: &[SecurityGroup],
+    state: Option<&TerraformState>,
+) -> Vec<Owned> {
+    let ends = ends.into();
     let mut all = Vec::new();
-    for &side in observation.sides().iter().filter(|side| observation.exists(**side)) {
-        let id = arn(observation, side);
-        let owner = match ownership(observation, side, state) {
+    for side in ends.sides().filter(|side| ends.exists(*side)) {
+        let owner = match of_side(&ends, side, tags, state) {
             Ownership::Owner(owner) => Ok(owner),
             Ownership::Unread(why) => Err(why),
             Ownership::None => continue,
@@ -217,38 +229,48 @@ pub fn owners(observation: &Observation, state: Option<&TerraformState>) -> Vec<
         all.push(Owned {
             side,
             group: None,
-            resource: observation.describe(side),
-            id: id.to_owned(),
+            resource: ends.describe(side),
+            id: ends.arn(side).to_owned(),
             owner,
         });
     }
-    for &side in observation.sides() {
-        let on = observation.groups_on(side);
-        for group in on.iter().filter_map(|id| observation.group(id)) {
-            let in_state = state.and_then(|state| state.of_group(&group.id));
-            let Some(owner) = in_state.or_else(|| by_tags(&group.tags)) else {
-                continue;
-            };
-            all.push(Owned {
-                side,
-                group: Some(group.id.clone()),
-                resource: format!("security group {} ({})", group.name, group.id),
-                id: group.id.to_string(),
-                owner: Ok(owner),
-            });
-        }
+    for side in ends.sides() {
+        let on = ends.groups_on(side);
+        let groups = on.iter().filter_map(|id| groups.iter().find(|group| group.id == *id));
+        all.extend(owners_of_groups(groups, side, state));
     }
     all
 }
 
+/// The owners of groups, which are on this side.
+pub fn owners_of_groups<'a>(
+    groups: impl IntoIterator<Item = &'a SecurityGroup>,
+    side: Side,
+    state: Option<&TerraformState>,
+) -> impl Iterator<Item = Owned> {
+    groups.into_iter().filter_map(move |group| {
+        let in_state = state.and_then(|state| state.of_group(&group.id));
+        Some(Owned {
+            side,
+            group: Some(group.id.clone()),
+            resource: format!("security group {} ({})", group.name, group.id),
+            id: group.id.to_string(),
+            owner: Ok(in_state.or_else(|| by_tags(&group.tags))?),
+        })
+    })
+}
+
 /// The owner of a side's resource.
 pub fn ownership(observation: &Observation, side: Side, state: Option<&TerraformState>) -> Ownership {
-    if let Some(owner) = state.and_then(|state| state.of_arn(arn(observation, side))) {
+    of_side(&observation.into(), side, &observation.extras.tags, state)
+}
+
+fn of_side(ends: &Ends<'_>, side: Side, tags: &ResourceTags, state: Option<&TerraformState>) -> Ownership {
+    if let Some(owner) = state.and_then(|state| state.of_arn(ends.arn(side))) {
         return Ownership::Owner(owner);
     }
-    let tags = &observation.extras.tags;
     let tags = match side {
-        Side::Database => Some(Part::Read(observation.database.tags.clone())),
+        Side::Database => ends.database.map(|database| Part::Read(database.tags.clone())),
         Side::Function => tags.function.clone(),
         Side::Proxy => tags.proxy.clone(),
     };
@@ -259,13 +281,16 @@ pub fn ownership(observation: &Observation, side: Side, state: Option<&Terraform
     }
 }
 
-/// The ARN of a side's resource.
-fn arn(observation: &Observation, side: Side) -> &str {
-    match side {
-        Side::Database => &observation.database.arn,
-        Side::Function => &observation.function.arn,
-        Side::Proxy => observation.proxy.as_ref().map_or("", |proxy| &proxy.arn),
-    }
+/// What the user has to know of the owners of what a plan changes, a sentence each.
+pub fn warnings(owners: &[Owned], plan: &Plan) -> impl Iterator<Item = String> {
+    let changed = owners.iter().filter(|owned| owned.is_changed_by(plan));
+    changed.filter_map(|owned| owned.warning(plan))
+}
+
+/// The resources that have an owner, and whose they are, a line each, for the heading of a plan.
+pub fn heading(owners: &[Owned]) -> impl Iterator<Item = String> {
+    let resources = owners.iter().filter(|owned| owned.group.is_none());
+    resources.filter_map(|owned| Some(format!("{}, {}", owned.resource, owned.owner.as_ref().ok()?)))
 }
 
 impl Owned {

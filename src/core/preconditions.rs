@@ -9,6 +9,7 @@ mod extras;
 mod internet;
 mod msk;
 mod pending;
+mod prognosis;
 mod table;
 mod unmet;
 
@@ -20,6 +21,7 @@ pub use extras::{ExtrasUnmet, check_adoption, check_extras, never_pauses};
 pub use internet::InternetUnmet;
 pub use msk::MskUnmet;
 pub use pending::Pending;
+pub use prognosis::Prognosis;
 pub use table::{Facts, Making, Requirement, TABLE, ask, makings, provider_name};
 pub use unmet::Unmet;
 

@@ -30,7 +30,7 @@ pub use attachment::{Location, reads_of_site, site, the_function};
 pub use described_rules::described_rules;
 pub use error::{NotChecked, ObserveError};
 pub use exported::{EXPORT_READS, ExportError, Wirings, exported, reads_of_export, wired};
-pub(crate) use extras::{found_role, secret_details};
+pub(crate) use extras::{found_role, secret_details, tags_of_ends};
 pub use handover::{ChosenGroups, chosen_groups};
 pub use internet::{OWN_READS, building_site, made_for_internet, way_out};
 pub(crate) use leftovers::region_and_account;

@@ -17,6 +17,7 @@ pub use items::{ChangeSet, Stack};
 
 use super::future::{About, Future, Layer};
 use crate::files;
+use crate::json::check_keys;
 use crate::template::{TemplateError, Value};
 use items::{Action, Item};
 
@@ -88,10 +89,12 @@ pub fn change_set(path: &Path) -> Result<Option<ChangeSet>, CloudFormationError>
     if has("Resources") || !["Changes", "ChangeSetName", "ChangeSetId"].into_iter().any(has) {
         return Ok(None);
     }
-    let set: ChangeSet = serde_json::from_value(json).map_err(|error| CloudFormationError::NoChangeSet {
+    let unread = |error: serde_json::Error| CloudFormationError::NoChangeSet {
         path: path.to_owned(),
         why: error.to_string(),
-    })?;
+    };
+    let set: ChangeSet = serde_json::from_value(json).map_err(unread)?;
+    check_keys(&content).map_err(unread)?;
     if let Some(why) = set.not_ready() {
         let path = path.to_owned();
         return Err(CloudFormationError::NotReady { path, why });

@@ -17,6 +17,7 @@ use super::{Judged, Place, Round, Shard, key};
 use crate::drift::{Finding, Verdict};
 use crate::estate::Connection;
 use crate::files::{self, LARGEST_TEXT, Locked, New};
+use crate::json;
 use crate::model::{DatabaseKind, Origin};
 
 /// The version of the file.
@@ -225,9 +226,9 @@ impl State {
             return Ok(Self::default());
         }
         match serde_json::from_slice::<Version>(content)?.schema_version {
-            None => Ok(Self::migrated(serde_json::from_slice::<Verdicts>(content)?)),
+            None => Ok(Self::migrated(json::from_slice::<Verdicts>(content)?)),
             Some(VERSION) => {
-                let document: Document = serde_json::from_slice(content)?;
+                let document: Document = json::from_slice(content)?;
                 Ok(Self {
                     recipients: document.recipients,
                     failed_looks: document.failed_looks,

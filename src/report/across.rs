@@ -1,6 +1,7 @@
 //! The JSON document of `setup --cross-vpc`: that of `setup`, with sides whose groups have rules for ranges.
 
 use super::connection::{ConnectionEntry, ConnectionRun, GroupEntry, SideEntry, Sides};
+use super::owners::OwnerEntry;
 use super::path::{self, DiagnosisEntry};
 use super::run::{ResultName, Run, RunDocument};
 use super::text::converged_text;
@@ -25,7 +26,7 @@ impl RunDocument {
                 proxy: seen.scene.proxy.is_some().then(|| side(Side::Proxy)),
             },
             diagnosis: path.map(DiagnosisEntry::from),
-            owners: Vec::new(),
+            owners: OwnerEntry::all(&converged.draft, &seen.scene),
         };
         let result = match ResultName::of(converged.ending, ResultName::Connected) {
             ResultName::Connected | ResultName::Unchanged if !is_open_across(converged, path) => ResultName::Incomplete,

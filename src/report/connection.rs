@@ -143,7 +143,7 @@ impl ConnectionRun {
                 proxy: side(Side::Proxy),
             },
             diagnosis: path.map(DiagnosisEntry::from),
-            owners: OwnerEntry::all(&draft.owners, observation, &draft.plan),
+            owners: OwnerEntry::all(draft, observation),
         }
     }
 }

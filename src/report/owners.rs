@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::style::{self, Style};
 use crate::model::{Observation, Side};
-use crate::owner::{Evidence, Language, Lines, Manager, Owned, lines};
+use crate::owner::{Ends, Evidence, Language, Lines, Manager, Owned, lines};
 use crate::plan::Plan;
+use crate::reconcile::Draft;
 
 /// A resource that a stack or another tool deploys, or whose tags could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,26 +64,39 @@ impl From<Lines> for LinesEntry {
 }
 
 impl OwnerEntry {
-    /// The owners of a connection as it was found, with a plan that is still to be carried out or was.
-    pub(super) fn all(owners: &[Owned], observation: &Observation, plan: &Plan) -> Vec<Self> {
-        let entry = |owned: &Owned| {
-            let owner = owned.owner.as_ref().ok();
-            Self {
-                resource: owned.resource.clone(),
-                id: owned.id.clone(),
-                side: owned.side,
-                manager: owner.map(|owner| owner.manager),
-                evidence: owner.map(|owner| owner.evidence),
-                called: owner.and_then(|owner| owner.called.clone()),
-                stack: owner.and_then(|owner| owner.stack.clone()),
-                logical_id: owner.and_then(|owner| owner.logical_id.clone()),
-                address: owner.and_then(|owner| owner.address.clone()),
-                unread: owned.owner.as_ref().err().cloned(),
-                will_undo: owner.is_some() && owned.is_changed_by(plan),
-                lines: lines(owned, observation, plan).map(LinesEntry::from),
-            }
-        };
-        owners.iter().map(entry).collect()
+    /// The owners of resources as they were found, with a plan that is still to be carried out or was.
+    pub(super) fn all<'a>(draft: &Draft, ends: impl Into<Ends<'a>>) -> Vec<Self> {
+        let ends = ends.into();
+        let lines = |owned: &Owned| lines(owned, ends, &draft.plan);
+        draft
+            .owners
+            .iter()
+            .map(|owned| Self::new(owned, &draft.plan, lines(owned)))
+            .collect()
+    }
+
+    /// The same where all of them are groups, for which there are no lines.
+    pub(super) fn all_groups(draft: &Draft) -> Vec<Self> {
+        let owners = draft.owners.iter();
+        owners.map(|owned| Self::new(owned, &draft.plan, None)).collect()
+    }
+
+    fn new(owned: &Owned, plan: &Plan, lines: Option<Lines>) -> Self {
+        let owner = owned.owner.as_ref().ok();
+        Self {
+            resource: owned.resource.clone(),
+            id: owned.id.clone(),
+            side: owned.side,
+            manager: owner.map(|owner| owner.manager),
+            evidence: owner.map(|owner| owner.evidence),
+            called: owner.and_then(|owner| owner.called.clone()),
+            stack: owner.and_then(|owner| owner.stack.clone()),
+            logical_id: owner.and_then(|owner| owner.logical_id.clone()),
+            address: owner.and_then(|owner| owner.address.clone()),
+            unread: owned.owner.as_ref().err().cloned(),
+            will_undo: owner.is_some() && owned.is_changed_by(plan),
+            lines: lines.map(LinesEntry::from),
+        }
     }
 }
 

@@ -6,16 +6,18 @@ use serde::{Deserialize, Serialize};
 use super::checks::Checks;
 use super::connection::{ConnectionRun, FunctionEntry};
 use super::document::SCHEMA_VERSION;
+use super::owners::OwnerEntry;
 use crate::cleanup::Leftovers;
 use crate::cloud::ApiCalls;
 use crate::diagnostics::{Check, Status};
+use crate::fix::Seen;
 use crate::handover::manager_of;
 use crate::internet::{self, Wish};
 use crate::model::{Function, FunctionVpc, Origin};
 use crate::msk;
 use crate::observe::ChosenGroups;
 use crate::plan::{Step, StepStatus};
-use crate::reconcile::{Attach, Converged, Detach, Ending, Goal, MskSite, Situation};
+use crate::reconcile::{Attach, Converged, Detach, Draft, Ending, Goal, MskSite, Situation};
 use crate::removal::{Standing, still_connected};
 
 /// The version of the document of `diagnose --fix`. The first one was that of `diagnose`, and had its `command`.
@@ -96,6 +98,9 @@ pub enum Run {
         verdict: Status,
         /// The checks of `internet check` as they were found; after an applied run, as they are at its end.
         checks: Vec<Check>,
+        /// The resources that a stack or another tool deploys, or whose tags could not be read. Absent where there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        owners: Vec<OwnerEntry>,
     },
     /// `msk setup`.
     #[serde(rename = "msk setup")]
@@ -106,10 +111,13 @@ pub enum Run {
         verdict: Status,
         /// The checks of `msk check` as they were found; after an applied run, as they are at its end.
         checks: Vec<Check>,
+        /// The resources that a stack or another tool deploys, or whose tags could not be read. Absent where there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        owners: Vec<OwnerEntry>,
     },
     /// `diagnose --fix`: the checks of `diagnose` as they were found; after an applied run, as they are at its end.
     #[serde(rename = "diagnose --fix")]
-    DiagnoseFix(Checks),
+    DiagnoseFix(FixRun),
 }
 
 /// A security group and the tool that manages it.
@@ -124,6 +132,17 @@ pub struct ManagedGroup {
     pub owner: Option<String>,
 }
 
+/// What a run of `diagnose --fix` found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FixRun {
+    /// The checks.
+    #[serde(flatten)]
+    pub checks: Checks,
+    /// The resources that a stack or another tool deploys, or whose tags could not be read. Absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<OwnerEntry>,
+}
+
 /// What a run of `attach` or `detach` is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -132,6 +151,9 @@ pub struct AttachmentRun {
     pub function: FunctionEntry,
     /// Where it is attached; after an applied run, where it is at its end. Null for a function in no VPC.
     pub vpc_config: Option<VpcConfigEntry>,
+    /// The function, if a stack or another tool deploys it, or its tags could not be read. Absent where none does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<OwnerEntry>,
 }
 
 /// Where a function is attached.
@@ -287,14 +309,14 @@ impl RunDocument {
 
     /// The document of a run of `attach` that did not fail.
     pub fn attach(ended: &Converged<<Attach as Goal>::Seen>, api_calls: ApiCalls) -> Self {
-        let run = AttachmentRun::new(&ended.found.0);
+        let run = AttachmentRun::new(&ended.found.0, &ended.draft);
         let result = ResultName::of(ended.ending, ResultName::Attached);
         Self::new(ended, Run::Attach(run), result, api_calls)
     }
 
     /// The document of a run of `detach` that did not fail.
     pub fn detach(ended: &Converged<<Detach as Goal>::Seen>, api_calls: ApiCalls) -> Self {
-        let run = AttachmentRun::new(&ended.found.0);
+        let run = AttachmentRun::new(&ended.found.0, &ended.draft);
         let result = ResultName::of(ended.ending, ResultName::Detached);
         Self::new(ended, Run::Detach(run), result, api_calls)
     }
@@ -308,6 +330,7 @@ impl RunDocument {
             vpc: function.vpc.as_ref().map(|vpc| vpc.vpc.to_string()),
             verdict: answer.verdict,
             checks: answer.checks,
+            owners: OwnerEntry::all(&ended.draft, function),
         };
         let result = ResultName::of(ended.ending, ResultName::Built);
         Self::new(ended, run, result, api_calls)
@@ -328,20 +351,25 @@ impl RunDocument {
             },
             verdict: report.verdict,
             checks: report.checks,
+            owners: OwnerEntry::all_groups(&ended.draft),
         };
         let result = ResultName::of(ended.ending, ResultName::Built);
         Self::new(ended, run, result, api_calls)
     }
 
     /// The document of a run of `diagnose --fix` that did not fail, with the checks at its end.
-    pub fn fix<S>(ended: &Converged<S>, checks: Checks, api_calls: ApiCalls) -> Self {
+        pub fn fix(ended: &Converged<Seen>, checks: Checks, api_calls: ApiCalls) -> Self {
         let result = match ResultName::of(ended.ending, ResultName::Fixed) {
             ResultName::Fixed | ResultName::Unchanged if checks.verdict == Status::Fail => ResultName::Incomplete,
             result => result,
         };
+        let run = FixRun {
+            checks,
+            owners: OwnerEntry::all(&ended.draft, &ended.found.scene),
+        };
         Self {
             schema_version: FIX_VERSION,
-            ..Self::new(ended, Run::DiagnoseFix(checks), result, api_calls)
+            ..Self::new(ended, Run::DiagnoseFix(run), result, api_calls)
         }
     }
 
@@ -373,8 +401,9 @@ pub fn is_incomplete(ended: &Converged<Standing>) -> bool {
 }
 
 impl AttachmentRun {
-    fn new(function: &Function) -> Self {
+    fn new(function: &Function, draft: &Draft) -> Self {
         Self {
+            owners: OwnerEntry::all(draft, function),
             function: function.into(),
             vpc_config: function.vpc.as_ref().map(VpcConfigEntry::from),
         }

@@ -14,6 +14,7 @@ use super::run::{Change, StepEntry};
 use crate::batch::{Item, Ran};
 use crate::escape::{to_json_pretty, word};
 use crate::files::{self, New};
+use crate::json;
 use crate::model::{GroupId, Origin, Side};
 use crate::monitor::Place;
 use crate::plan::{Created, Named, Recorded, StepStatus, differences};
@@ -387,7 +388,7 @@ impl SavedPlan {
             path: path.to_owned(),
             why,
         };
-        let content: Value = serde_json::from_slice(content).map_err(|error| invalid(error.to_string()))?;
+        let content: Value = json::from_slice(content).map_err(|error| invalid(error.to_string()))?;
         let version = content.get("schema_version").and_then(Value::as_u64);
         if version != Some(SCHEMA_VERSION.into()) {
             let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());

@@ -4,5 +4,5 @@ pub mod account;
 pub mod files;
 pub mod snapshot;
 
-use autoconnect_core::{escape, model, naming, ownership, policy, reachability, removal, units};
+use autoconnect_core::{escape, json, model, naming, ownership, policy, reachability, removal, units};
 use autoconnect_engine::{cloud, concurrent, observe};

@@ -123,6 +123,31 @@ fn results_replace_nothing_that_is_read() {
     }
 }
 
+/// Two documents on one standard output are none.
+#[test]
+fn nothing_is_mixed_with_the_result() {
+    let shell = Shell::new();
+    let names: &[&str] = if cfg!(unix) { &["-", "/dev/stdout"] } else { &["-"] };
+    for command in [
+        "drift --offline account.json --metrics-file",
+        "drift --offline account.json --output json --metrics-file",
+        "drift --offline account.json --output ndjson --metrics-file",
+        "export --offline account.json --all --format cloudformation --resources-to-import",
+    ] {
+        for name in names {
+            let run = shell.run(&format!("{command} {name}"));
+            assert_eq!(run.status, Some(1), "{command} {name}: {}", run.stdout);
+            assert!(run.stderr.contains("error[usage]: "), "{command}: {}", run.stderr);
+            assert!(
+                run.stderr
+                    .contains("names a file: the result is on standard output\nhint: name another file"),
+                "{command}: {}",
+                run.stderr
+            );
+        }
+    }
+}
+
 /// An export replaces an export, and no file of anybody else.
 #[test]
 fn exports_replace_exports_only() {

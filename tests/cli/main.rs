@@ -34,6 +34,7 @@ mod signals;
 mod stacks;
 #[path = "../offline/thorough.rs"]
 mod thorough;
+mod twice;
 mod watching;
 
 use std::ffi::OsString;

@@ -665,3 +665,97 @@ fn remedies_name_the_place_and_never_another_account() {
     );
     assert_eq!(manifest("role_arn = \"arn:aws:iam::123456789012:role/drift\""), None);
 }
+
+/// The failing checks of `diagnose`, each with its commands of this program.
+fn failing(shell: &Shell, connection: &str) -> Vec<(String, Vec<String>)> {
+    let run = shell.run(&format!("diagnose --offline account.json {connection} --output json"));
+    let document = run.json();
+    let Some(checks) = document["checks"].as_array() else {
+        return Vec::new();
+    };
+    let failing = checks.iter().filter(|check| check["status"] == "fail");
+    let of = |check: &Value| {
+        let lines = check["remedy"].as_str().unwrap_or_default().lines();
+        let own = lines.filter_map(|line| line.strip_prefix("autoconnect "));
+        (
+            check["id"].as_str().unwrap().to_owned(),
+            own.map(str::to_owned).collect(),
+        )
+    };
+    failing.map(of).collect()
+}
+
+/// Gives the function as many groups as it can have.
+fn full(account: &mut Value) {
+    for number in 0..3 {
+        let (id, name) = (format!("sg-f{number}"), format!("full-{number}"));
+        let group = json!({"GroupId": id, "GroupName": name, "VpcId": "vpc-0a1b2c3d", "IpPermissionsEgress": []});
+        account["SecurityGroups"].as_array_mut().unwrap().push(group);
+        let function = entry(account, "Functions", "FunctionName", "stock-sync");
+        let on = function["VpcConfig"]["SecurityGroupIds"].as_array_mut().unwrap();
+        on.push(json!(format!("sg-f{number}")));
+    }
+}
+
+/// Each command of this program that `diagnose` prints for a failing check, run alone, makes the check pass.
+#[test]
+fn what_diagnose_prints_works() {
+    let connected = connected();
+    let (mut seen, mut wrong) = (0, Vec::new());
+    let of_diagnose: [(&str, Edit, &str); 4] = [
+        (
+            "no rule, and no room for another group on the function",
+            |a| {
+                outbound(a, "lambda-rds-3").clear();
+                full(a);
+            },
+            STOCK,
+        ),
+        (
+            "another rule, and no room for another group on the function",
+            |a| {
+                *inbound(a, "rds-lambda-3") = vec![range("10.9.0.0/16", 5433)];
+                full(a);
+            },
+            STOCK,
+        ),
+        (
+            "both ends without rules",
+            |a| {
+                outbound(a, "lambda-rds-3").clear();
+                inbound(a, "rds-lambda-3").clear();
+            },
+            STOCK,
+        ),
+        (
+            "in no VPC",
+            |a| {
+                let function = entry(a, "Functions", "FunctionName", "stock-sync");
+                function.as_object_mut().unwrap().remove("VpcConfig");
+            },
+            STOCK,
+        ),
+    ];
+    let of_drift = table()
+        .into_iter()
+        .map(|(name, edit, connection, _)| (name, edit, connection));
+    for (name, edit, connection) in of_drift.chain(of_diagnose) {
+        let shell = copy(&connected);
+        shell.edit(edit);
+        let is_own = of_diagnose.iter().any(|(own, ..)| *own == name);
+        assert!(!is_own || !failing(&shell, connection).is_empty(), "{name}");
+        for (check, commands) in failing(&shell, connection) {
+            for command in commands {
+                let shell = copy(&shell);
+                let yes = if command.starts_with("diagnose ") { "" } else { "--yes" };
+                let run = shell.run(&format!("{command} --offline account.json {yes}"));
+                seen += 1;
+                if failing(&shell, connection).iter().any(|(id, _)| *id == check) {
+                    wrong.push(format!("{name}: {check}: {command}: {:?} {}", run.status, run.stderr));
+                }
+            }
+        }
+    }
+    assert!(seen > 3, "{seen}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

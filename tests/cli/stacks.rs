@@ -297,3 +297,97 @@ fn environment_variables_are_of_the_template() {
         "{reasons}"
     );
 }
+
+/// Each command that changes what others deploy says whose it is, in its text and in its document.
+#[test]
+fn each_command_names_the_owners_of_what_it_changes() {
+    let belongs = "function checkout belongs to AWS SAM stack shop, resource CheckoutFunction";
+    let table = [
+        (
+            "attach --function checkout --subnet subnet-0a1a --security-group sg-0f00",
+            "function checkout",
+        ),
+        ("detach --function checkout", "function checkout"),
+        (
+            "diagnose --cluster orders --function checkout --fix",
+            "function checkout",
+        ),
+        ("remove --cluster orders --function checkout", "function checkout"),
+    ];
+    for (command, resource) in table {
+        let shell = shell();
+        if command.starts_with("remove") {
+            assert_eq!(shell.run(&format!("setup {CHECKOUT} --yes")).status, Some(0));
+        }
+        let plan = format!("{command} --offline stacks.json --dry-run");
+        let text = shell.run(&plan).stdout;
+        assert!(text.contains(belongs), "{command}: {text}");
+        assert!(text.contains("AWS SAM stack shop, resource CheckoutFunction\n") || command.starts_with("remove"));
+        let run = shell.run(&format!("{plan} --output json"));
+        let document = run.json();
+        assert!(
+            document["reasons"].to_string().contains(belongs),
+            "{command}: {document:#}"
+        );
+        let owners = document["owners"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{command}: {document:#}"));
+        let owner = owners.iter().find(|owner| owner["resource"] == resource).unwrap();
+        assert_eq!(
+            (&owner["stack"], &owner["manager"], &owner["will_undo"]),
+            (&json!("shop"), &json!("sam"), &json!(true)),
+            "{command}: {owner:#}"
+        );
+        assert_eq!(owner["lines"]["language"], "yaml", "{command}: {owner:#}");
+        let page = shell.run(&format!("{plan} --output markdown")).stdout;
+        assert!(page.contains("For the template of stack shop"), "{command}: {page}");
+        // Of a function without an owner nothing is said.
+        let of_nobody = plan.replace("checkout", "newsletter");
+        let run = shell.run(&format!("{of_nobody} --output json"));
+        let names = |key: &str| run.json()[key].to_string().contains("newsletter belongs");
+        assert!(!names("owners") && !names("reasons"), "{command}: {}", run.stdout);
+    }
+}
+
+/// A group of an endpoint that a stack deploys, and whose missing rule is added.
+#[test]
+fn the_owner_of_an_endpoints_group_is_named() {
+    let audit = "arn:aws:kafka:eu-central-1:123456789012:cluster/audit/";
+    let commands = [
+        (
+            "network.json",
+            "internet setup --function crawler --service secretsmanager".to_owned(),
+        ),
+        ("msk.json", format!("msk setup --via endpoints --cluster-arn {audit}")),
+    ];
+    for (file, command) in commands {
+        let shell = shell();
+        let arns = fs::read_to_string(shell.folder.path().join(file)).unwrap();
+        let arn = arns.split('"').find(|text| text.starts_with(audit));
+        let command = command.replace(audit, arn.unwrap_or_default());
+        let command = format!("{command} --offline {file}");
+        let run = shell.run(&format!("{command} --yes"));
+        assert_eq!(run.status, Some(0), "{command}: {}", run.stderr);
+        shell.edit_file(file, |account| {
+            let groups = account["SecurityGroups"].as_array_mut().unwrap();
+            let mut groups = groups.iter_mut();
+            let group = groups
+                .find(|group| group["GroupName"] == "autoconnect-endpoints")
+                .unwrap();
+            group["IpPermissions"] = json!([]);
+            let tags = group["Tags"].as_array_mut().unwrap();
+            tags.push(json!({"Key": "aws:cloudformation:stack-name", "Value": "net"}));
+            tags.push(json!({"Key": "aws:cloudformation:logical-id", "Value": "Endpoints"}));
+        });
+        let run = shell.run(&format!("{command} --dry-run"));
+        let says = "belongs to stack net, resource Endpoints: the next deployment of stack net";
+        assert!(run.stdout.contains(says), "{command}: {}{}", run.stdout, run.stderr);
+        let document = shell.run(&format!("{command} --dry-run --output json")).json();
+        let owner = &document["owners"][0];
+        assert_eq!(
+            (&owner["stack"], &owner["will_undo"], &owner["lines"]),
+            (&json!("net"), &json!(true), &Value::Null),
+            "{command}: {document:#}"
+        );
+    }
+}

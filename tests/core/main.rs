@@ -27,3 +27,5 @@ mod services;
 mod table;
 #[path = "../offline/thorough.rs"]
 mod thorough;
+#[path = "../shared/unread.rs"]
+mod unread;

@@ -48,13 +48,21 @@ fn table(value: &mut Value, subnets: &[&str], route: &Value) {
         "Associations": associations, "Routes": [route]}));
 }
 
+/// A route of the function's subnets for a prefix list.
+fn to_what_is_gone(value: &mut Value, entries: &[&str]) {
+    let entries: Vec<Value> = entries.iter().map(|cidr| json!({"Cidr": cidr})).collect();
+    value["PrefixLists"] = json!([{"PrefixListId": "pl-0b01", "Entries": entries}]);
+    let route = json!({"DestinationPrefixListId": "pl-0b01", "NetworkInterfaceId": "eni-0b01", "State": "blackhole"});
+    table(value, &OF_FUNCTION, &route);
+}
+
 const OF_FUNCTION: [&str; 2] = ["subnet-0a01a", "subnet-0a01b"];
 const OF_DATABASE: [&str; 2] = ["subnet-0ad1a", "subnet-0ad1b"];
 
 type Change = fn(&mut Value);
 
 /// What is changed; how the direct connection stands then, and the one through a proxy.
-const CASES: [(&str, Change, Verdict, Verdict); 11] = [
+const CASES: [(&str, Change, Verdict, Verdict); 13] = [
     ("nothing", |_| (), Verdict::InSync, Verdict::InSync),
     (
         "the port is denied out of the function's subnets",
@@ -118,6 +126,18 @@ const CASES: [(&str, Change, Verdict, Verdict); 11] = [
         },
         Verdict::Broken,
         Verdict::Broken,
+    ),
+    (
+        "a route for a prefix list leads to what is gone",
+        |value| to_what_is_gone(value, &["10.0.8.0/21"]),
+        Verdict::Broken,
+        Verdict::Broken,
+    ),
+    (
+        "a route for a prefix list of other ranges leads to what is gone",
+        |value| to_what_is_gone(value, &["10.0.64.0/21"]),
+        Verdict::InSync,
+        Verdict::InSync,
     ),
     (
         "a route of the function's subnets leads to an appliance",
@@ -425,14 +445,15 @@ async fn drift_pictures_and_diagnose_agree() {
     }
 }
 
-/// The entries of prefix lists are read where a rule names one; where that is not allowed, they count as passing.
+/// The entries of prefix lists are read where a rule or a route names one; where that is not allowed, they count as passing.
 #[tokio::test(start_paused = true)]
-async fn prefix_lists_are_read_where_rules_name_them() {
+async fn prefix_lists_are_read_where_rules_and_routes_name_them() {
     let document: AccountDocument = serde_json::from_value(crate::diagnoses::works()).unwrap();
     let target = cluster("orders", "checkout");
     let document = connected(&document, &target).await;
-    let rows: [(Change, Verdict, usize); 2] = [
+    let rows: [(Change, Verdict, usize); 3] = [
         (|_| (), Verdict::InSync, 0),
+        (|value| to_what_is_gone(value, &["10.0.8.0/21"]), Verdict::InSync, 1),
         (|value| to_list(value, &["10.9.0.0/16"]), Verdict::Drifted, 1),
     ];
     for (change, verdict, unread) in rows {

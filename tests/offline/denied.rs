@@ -1,12 +1,17 @@
 //! What may not be read is unknown, and stops no check of the rest.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use autoconnect::account::OfflineAccount;
 use autoconnect::cloud::*;
-use autoconnect::diagnostics::Status;
 use autoconnect::diagnostics::connection::diagnose;
+use autoconnect::diagnostics::{Check, Status};
 use autoconnect::observe::{network, role, scene};
 
 use crate::interposed::{Hook, Interposed};
-use crate::support::{cluster, network_account};
+use crate::support::{cluster, in_memory, network_account};
+use crate::unread::wrongly_told;
 
 /// Refuses one operation.
 pub struct Denied(pub Operation);
@@ -27,6 +32,47 @@ impl Hook for Denied {
         };
         Err(CloudError::new(operation, fault))
     }
+}
+
+/// Remembers which operations there were.
+#[derive(Default)]
+struct Recorded(Mutex<BTreeSet<Operation>>);
+
+impl Hook for Recorded {
+    async fn around<T: std::fmt::Debug + Send>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
+        self.0.lock().unwrap().insert(operation);
+        call.await
+    }
+}
+
+/// With any one of the reads denied, each check says what it says with all of them, or that it is unknown: never anything else.
+pub async fn assert_nothing_is_taken_for_empty(
+    account: &OfflineAccount,
+    checks: impl AsyncFn(&dyn Cloud) -> Option<Vec<Check>>,
+) {
+    // What settles does so with each look, so that each has an account of its own.
+    let document = account.document();
+    let cloud = Interposed {
+        account: &in_memory(&document),
+        hook: Recorded::default(),
+    };
+    let Some(all) = checks(&cloud).await else { return };
+    let mut wrong = Vec::new();
+    for operation in cloud.hook.0.into_inner().unwrap() {
+        let cloud = Interposed {
+            account: &in_memory(&document),
+            hook: Denied(operation),
+        };
+        if let Some(less) = checks(&cloud).await {
+            let found = wrongly_told(&all, &less).into_iter();
+            wrong.extend(found.map(|text| format!("without {operation}: {text}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test]

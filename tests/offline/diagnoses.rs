@@ -6,6 +6,7 @@ use autoconnect::diagnostics::connection::{Diagnosis, diagnose};
 use autoconnect::observe::{ObserveError, ProxyWish, Target, scene};
 use serde_json::{Value, json};
 
+use crate::denied::assert_nothing_is_taken_for_empty;
 use crate::support::{cluster, instance};
 
 /// The example in which checkout reaches orders in its own VPC, and ledger-sync reaches ledger across a peering
@@ -35,6 +36,10 @@ pub fn public() -> Value {
 async fn asked(value: &Value, target: &Target) -> Result<Diagnosis, ObserveError> {
     let document: AccountDocument = serde_json::from_value(value.clone()).unwrap();
     let account = OfflineAccount::in_memory(document).unwrap();
+    assert_nothing_is_taken_for_empty(&account, async |cloud| {
+        Some(diagnose(&scene(cloud, target).await.ok()?).checks)
+    })
+    .await;
     Ok(diagnose(&scene(&account, target).await?))
 }
 

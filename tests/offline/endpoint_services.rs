@@ -3,12 +3,13 @@
 use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::{Cloud, Operation};
 use autoconnect::diagnostics::Status;
-use autoconnect::internet::{Answer, Wish, check};
-use autoconnect::observe::{ObserveError, way_out};
+use autoconnect::internet::{Wish, check};
+use autoconnect::observe::way_out;
 use serde_json::{Value, json};
 
 use crate::denied::Denied;
 use crate::internet::{base, setup, wish};
+use crate::internet_checks::answer;
 use crate::interposed::Interposed;
 
 fn service(name: &str, zones: &[&str], private_names: &[&str]) -> Value {
@@ -34,10 +35,6 @@ fn of(service: &str) -> Wish {
     }
 }
 
-async fn asked(account: &OfflineAccount, wish: &Wish) -> Result<Answer, ObserveError> {
-    Ok(check(&way_out(account, "f", &wish.services).await?, wish))
-}
-
 const ZONES: [&str; 2] = ["eu-central-1a", "eu-central-1b"];
 const NAME: &str = "com.amazonaws.eu-central-1.secretsmanager";
 
@@ -55,7 +52,7 @@ async fn a_mistyped_service_is_an_error_before_anything_is_written() {
         "com.amazonaws.eu-central-1.secretmanager",
     ] {
         let account = offline(&services);
-        let error = asked(&account, &of(wrong)).await.unwrap_err();
+        let error = answer(&account, &of(wrong)).await.unwrap_err();
         assert_eq!(error.code(), "service-not-found", "{wrong}");
         let failure = setup(&account, &of(wrong)).await.unwrap_err();
         assert_eq!(
@@ -64,13 +61,13 @@ async fn a_mistyped_service_is_an_error_before_anything_is_written() {
             "{wrong}"
         );
     }
-    let error = asked(&offline(&services), &of("secretmanager")).await.unwrap_err();
+    let error = answer(&offline(&services), &of("secretmanager")).await.unwrap_err();
     assert!(
         error.hint().unwrap().starts_with("did you mean secretsmanager"),
         "{error:?}"
     );
     for right in ["secretsmanager", NAME] {
-        asked(&offline(&services), &of(right)).await.unwrap();
+        answer(&offline(&services), &of(right)).await.unwrap();
     }
 }
 
@@ -123,7 +120,7 @@ async fn endpoints_have_the_regions_name_and_zones() {
             (name, subnets.iter().map(ToString::to_string).collect()),
             "{services}"
         );
-        let answer = asked(&account, &of("secretsmanager")).await.unwrap();
+        let answer = answer(&account, &of("secretsmanager")).await.unwrap();
         assert!(answer.verdict <= Status::Warn, "{services}: {answer:#?}");
         // A second run has nothing to do.
         assert_eq!(

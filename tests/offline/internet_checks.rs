@@ -4,9 +4,10 @@ use autoconnect::account::{AccountDocument, OfflineAccount};
 use autoconnect::cloud::Cloud;
 use autoconnect::diagnostics::Status;
 use autoconnect::internet::{Answer, Wish, check};
-use autoconnect::observe::way_out;
+use autoconnect::observe::{ObserveError, way_out};
 use serde_json::{Value, json};
 
+use crate::denied::assert_nothing_is_taken_for_empty;
 use crate::internet::{base, setup, wish};
 
 const VPC: &str = "vpc-0a1b";
@@ -30,7 +31,14 @@ async fn works() -> Value {
 async fn asked(value: &Value, wish: &Wish) -> Answer {
     let document: AccountDocument = serde_json::from_value(value.clone()).unwrap();
     let account = OfflineAccount::in_memory(document).unwrap();
-    check(&way_out(&account, "f", &wish.services).await.unwrap(), wish)
+    answer(&account, wish).await.unwrap()
+}
+
+/// What `internet check` says of function f. What it cannot read it does not take for empty.
+pub async fn answer(account: &OfflineAccount, wish: &Wish) -> Result<Answer, ObserveError> {
+    let asked = async |cloud: &dyn Cloud| Ok(check(&way_out(cloud, "f", &wish.services).await?, wish));
+    assert_nothing_is_taken_for_empty(account, async |cloud| Some(asked(cloud).await.ok()?.checks)).await;
+    asked(account).await
 }
 
 /// The route table of a subnet, by its place in the file.

@@ -62,5 +62,7 @@ mod support;
 mod thorough;
 mod throttled;
 mod undo;
+#[path = "../shared/unread.rs"]
+mod unread;
 mod users;
 mod writers;

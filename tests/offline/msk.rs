@@ -11,11 +11,12 @@ use autoconnect::internet::{Wish, check as check_internet};
 use autoconnect::interrupt::Interrupt;
 use autoconnect::model::MappingMode;
 use autoconnect::msk::{EndpointsWish, check};
-use autoconnect::observe::{MskTarget, Which};
+use autoconnect::observe::{MskTarget, Which, msk_scene};
 use autoconnect::reconcile::{Converged, Ending, Failure, MskSetup, MskSite, MskVia, Options, converge};
 use autoconnect::tags;
 use serde_json::Value;
 
+use crate::denied::assert_nothing_is_taken_for_empty;
 use crate::internet::setup as internet_setup;
 use crate::support::*;
 
@@ -551,5 +552,20 @@ async fn a_dry_run_only_reads() {
         let goal = goal("audit", via, false);
         let ended = converge(&cloud, &goal, &dry_run(), &Script::default(), Interrupt::never()).await;
         assert_eq!(ended.unwrap().ending, Ending::Planned);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_read_is_unknown() {
+    for cluster in ["audit", "clicks", "payments", "telemetry"] {
+        let mut target = goal(cluster, MskVia::Endpoints, false).target;
+        let account = msk_account(|_| ());
+        let scene = msk_scene(&account, &target).await.unwrap();
+        let function = scene.function.map(|function| Which::OfFunction(function.name));
+        for which in [Some(Which::All), function].into_iter().flatten() {
+            target.which = which;
+            let checks = async |cloud: &dyn Cloud| Some(check(&msk_scene(cloud, &target).await.ok()?).checks);
+            assert_nothing_is_taken_for_empty(&account, checks).await;
+        }
     }
 }

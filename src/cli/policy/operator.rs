@@ -97,6 +97,7 @@ enum Command {
     #[command(after_long_help = "For this run:\n  autoconnect policy operator internet setup --function mailer")]
     Internet(Internet),
     /// For `msk setup`
+    #[command(after_long_help = MSK_EXAMPLES)]
     #[command(mut_subcommand("check", |check| check.hide(true)))]
     #[command(mut_subcommand("setup", |setup| setup.after_long_help(MSK_EXAMPLES)))]
     Msk(Msk),

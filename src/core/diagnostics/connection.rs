@@ -29,7 +29,7 @@ use crate::model::{
 };
 use crate::naming::Convention;
 use crate::policy::RolePolicies;
-use crate::preconditions::{check_identity_attached, provider_name};
+use crate::preconditions::{Prognosis, check_identity_attached, provider_name};
 use crate::reachability::Paths;
 use crate::reachability::leg::{End, Leg, LegReport, checks, distinct};
 
@@ -405,7 +405,8 @@ pub fn diagnose_command(database: &Database, function: &Function, proxy: Option<
     command(words)
 }
 
-/// The command that connects the two with groups of their own, unless `setup` would refuse it. It attaches a function that is
+/// The command that connects the two with groups of their own, unless `setup` would refuse it or has nothing to do; with
+/// `--repair` where groups of their own can be repaired. It attaches a function that is
 /// in no VPC. A member of a cluster has the cluster's groups: the cluster is to be looked at.
 fn setup_command(scene: &Scene) -> Option<String> {
     let Scene {
@@ -428,23 +429,30 @@ fn setup_command(scene: &Scene) -> Option<String> {
         function: function.clone(),
         function_subnets: Vec::new(),
         proxy: proxy.clone().map(|proxy| Proxy { targets, ..proxy }),
-        groups: Vec::new(),
+        groups: scene.network.groups.known().cloned().unwrap_or_default(),
         database_subnets: Vec::new(),
         extras: Extras::default(),
         group_quota: GroupQuota::default(),
     };
     check_identity_attached(&observation).ok()?;
+    let flag = match (&function.vpc, &scene.network.groups) {
+        (None, _) => Some("--attach-vpc"),
+        (Some(vpc), Part::Read(_)) if vpc.vpc == database.vpc => {
+            Prognosis::of(&observation).repairs()?.then_some("--repair")
+        }
+        _ => None,
+    };
     let proxy = scene
         .proxy
         .as_ref()
         .map(|proxy| format!(" --proxy {}", word(&proxy.name)));
-    let attach = scene.function.vpc.is_none().then_some(" --attach-vpc");
+    let flag = flag.map(|flag| format!(" {flag}")).unwrap_or_default();
     Some(format!(
         "autoconnect setup --{} {} --function {}{}{}",
         database.kind,
         word(&database.id),
         word(&function.name),
         proxy.unwrap_or_default(),
-        attach.unwrap_or_default()
+        flag
     ))
 }

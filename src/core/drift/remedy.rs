@@ -8,12 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, FindingKind, traffic};
 use crate::cleanup;
-use crate::decide::{Assessment, decide};
 use crate::estate::{Connection, Estate, Scope};
 use crate::model::{DatabaseKind, Direction, GroupId};
 use crate::ownership::connection_of;
-use crate::plan::{Effect, Plan, RemovalEffect, Request, Step, StepStatus, plan};
-use crate::preconditions::{check_identity, check_identity_attached, check_quotas, check_repair};
+use crate::plan::{Effect, RemovalEffect, Step, StepStatus};
+use crate::preconditions::{Prognosis, check_identity_attached};
 
 /// The arguments of a command about one connection.
 pub fn command(name: &str, connection: &Connection, flag: Option<&str>) -> Vec<String> {
@@ -39,60 +38,27 @@ pub fn command(name: &str, connection: &Connection, flag: Option<&str>) -> Vec<S
     arguments
 }
 
-/// What `setup` would do for a connection, without `--repair` and with it. None where it has nothing to do, or is refused.
-#[derive(Debug, Default)]
-struct Prognosis {
-    plain: Option<Plan>,
-    repair: Option<Plan>,
+fn prognosis(estate: &Estate, connection: &Connection) -> Prognosis {
+    let wide = estate.observation(connection, Scope::Candidates);
+    wide.map(|wide| Prognosis::of(&wide)).unwrap_or_default()
 }
 
-impl Prognosis {
-    fn new(estate: &Estate, connection: &Connection) -> Self {
-        let Ok(wide) = estate.observation(connection, Scope::Candidates) else {
-            return Self::default();
-        };
-        if check_identity(&wide).is_err() {
-            return Self::default();
-        }
-        let assessment = decide(&wide);
-        Self {
-            plain: runnable(&assessment, false),
-            repair: runnable(&assessment, true),
-        }
-    }
-
-    /// The `setup` that leaves the connection as it should be: with `--repair` where that makes a difference, so that no
-    /// second set is made in addition to groups that can be repaired. None where there is nothing to do.
-    fn setup(&self, connection: &Connection) -> Option<Vec<String>> {
-        let flag = match (&self.plain, &self.repair) {
-            (plain, Some(repair)) if plain.as_ref() != Some(repair) => Some("--repair"),
-            (Some(_), _) => None,
-            (None, _) => return None,
-        };
-        Some(command("setup", connection, flag))
-    }
-
-    /// Whether a repair resolves this finding about the rules of a group.
-    fn repairs(&self, finding: &Finding, group: &GroupId) -> bool {
-        let Some(repair) = &self.repair else { return false };
-        let mut planned = repair.steps.iter().filter(|step| step.status == StepStatus::Planned);
-        let mut is_any = |of: &dyn Fn(&Step) -> bool| planned.any(|step| step.resource == group.as_str() && of(step));
-        match finding.kind {
-            FindingKind::Opened => is_any(&|step| revokes(step, Some(Direction::Ingress))),
-            FindingKind::RuleAdded => is_any(&|step| revokes(step, None)),
-            _ => is_any(&|step| matches!(step.effect, Effect::AddRule { .. })),
-        }
-    }
+/// The `setup` that leaves a connection as it should be. None where there is nothing to do.
+fn setup(prognosis: &Prognosis, connection: &Connection) -> Option<Vec<String>> {
+    let repairs = prognosis.repairs()?;
+    Some(command("setup", connection, repairs.then_some("--repair")))
 }
 
-fn runnable(assessment: &Assessment<'_>, repair: bool) -> Option<Plan> {
-    let request = Request {
-        repair,
-        ..Request::default()
-    };
-    let plan = plan(assessment, &request);
-    let may_repair = !repair || check_repair(assessment.observation).is_ok();
-    (!plan.is_empty() && may_repair && check_quotas(assessment, &plan).is_ok()).then_some(plan)
+/// Whether a repair resolves this finding about the rules of a group.
+fn repairs(prognosis: &Prognosis, finding: &Finding, group: &GroupId) -> bool {
+    let Some(repair) = &prognosis.repair else { return false };
+    let mut planned = repair.steps.iter().filter(|step| step.status == StepStatus::Planned);
+    let mut is_any = |of: &dyn Fn(&Step) -> bool| planned.any(|step| step.resource == group.as_str() && of(step));
+    match finding.kind {
+        FindingKind::Opened => is_any(&|step| revokes(step, Some(Direction::Ingress))),
+        FindingKind::RuleAdded => is_any(&|step| revokes(step, None)),
+        _ => is_any(&|step| matches!(step.effect, Effect::AddRule { .. })),
+    }
 }
 
 fn revokes(step: &Step, wanted: Option<Direction>) -> bool {
@@ -119,10 +85,10 @@ fn serves_nothing(estate: &Estate, group: &GroupId) -> bool {
 pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Finding]) {
     let mut known: BTreeMap<Connection, Prognosis> = BTreeMap::new();
     let mut of = |connection: &Connection, use_it: &mut dyn FnMut(&Prognosis)| {
-        let prognosis = known
+        let found = known
             .entry(connection.clone())
-            .or_insert_with(|| Prognosis::new(estate, connection));
-        use_it(prognosis);
+            .or_insert_with(|| prognosis(estate, connection));
+        use_it(found);
     };
     let is_blocked_elsewhere = is_blocked_elsewhere(estate, connection, findings);
     for finding in findings.iter_mut().filter(|finding| finding.remedy.is_none()) {
@@ -135,7 +101,7 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
                 let tag = estate.group(&id).and_then(|group| connection_of(&group.tags));
                 if let Some(owner) = tag.and_then(Connection::from_tag) {
                     of(&owner, &mut |prognosis| {
-                        let repairs = prognosis.repairs(finding, &id);
+                        let repairs = repairs(prognosis, finding, &id);
                         remedy = repairs.then(|| command("setup", &owner, Some("--repair")));
                     });
                 }
@@ -145,12 +111,12 @@ pub fn prescribe(estate: &Estate, connection: &Connection, findings: &mut [Findi
                 remedy = Some(command("diagnose", connection, None));
             }
             Kind::GroupGone | Kind::GroupDetached | Kind::PortMoved | Kind::NotAsSetUp | Kind::ConnectionVanished => {
-                of(connection, &mut |prognosis| remedy = prognosis.setup(connection));
+                of(connection, &mut |prognosis| remedy = setup(prognosis, connection));
             }
             Kind::TargetNotAvailable => {
                 let has_no_target = finding.found.as_deref() == Some(super::NO_TARGET);
                 if has_no_target || (is_unreachable(finding) && !is_blocked_elsewhere) {
-                    of(connection, &mut |prognosis| remedy = prognosis.setup(connection));
+                    of(connection, &mut |prognosis| remedy = setup(prognosis, connection));
                 }
                 remedy = remedy.or_else(|| Some(command("diagnose", connection, None)));
             }

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Poller;
-use crate::diagnostics::{Check, Finding};
+use super::ways::capped;
+use crate::diagnostics::{Check, Finding, Status};
 use crate::endpoint::{Gate, listed};
 use crate::model::Direction;
 use crate::reachability::leg::acls::Numbers;
@@ -46,6 +47,22 @@ fn listeners(poller: &Poller<'_>) -> BTreeMap<u16, Listener> {
     listeners
 }
 
+/// Which listener is polled, where that is not known.
+fn untold(poller: &Poller<'_>) -> Option<Finding> {
+    let why = poller.scene.mappings.read().err()?;
+    let text = format!("which authentication the mappings use: {why}");
+    poller.scene.authentication.is_none().then(|| Finding::unknown(text))
+}
+
+/// Where it is not known which listener is polled, none of these certainly stands in the way.
+fn as_far_as_told(poller: &Poller<'_>, mut findings: Vec<Finding>) -> Vec<Finding> {
+    if let Some(untold) = untold(poller) {
+        findings = capped(findings, Status::Unknown);
+        findings.push(untold);
+    }
+    findings
+}
+
 /// Whether the brokers' groups let the poller in.
 pub(super) fn inbound(poller: &Poller<'_>) -> Check {
     let passed = format!("{} let the poller in", listed(&poller.place.groups));
@@ -70,6 +87,7 @@ pub(super) fn acls(poller: &Poller<'_>) -> Check {
     if subnets.len() == 1 {
         evidence.insert("the poller and the brokers are in one subnet, within which no ACL applies".to_owned());
     }
+    let mut findings = as_far_as_told(poller, findings);
     let mut seen = BTreeSet::new();
     findings.retain(|finding| seen.insert(finding.text.clone()));
     Check::of(
@@ -106,7 +124,7 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
         });
         if !is_polled {
             // Other clients' affair; and a subnet without IPv6 has no listener there.
-            closed.retain(|finding| finding.status == crate::diagnostics::Status::Fail);
+            closed.retain(|finding| finding.status == Status::Fail);
             closed = closed.into_iter().map(|finding| as_warning(finding, &ways)).collect();
         }
         if closed.is_empty() {
@@ -116,9 +134,9 @@ pub(super) fn rules(poller: &Poller<'_>, direction: Direction) -> (Vec<String>, 
     }
     if direction == Direction::Egress {
         // The poller does not connect to the listeners of other clients.
-        findings.retain(|finding| finding.status != crate::diagnostics::Status::Warn);
+        findings.retain(|finding| finding.status != Status::Warn);
     }
-    (evidence, findings)
+    (evidence, as_far_as_told(poller, findings))
 }
 
 fn as_warning(finding: Finding, ways: &str) -> Finding {

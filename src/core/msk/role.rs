@@ -11,10 +11,18 @@ use crate::escape::word;
 use crate::model::{Authentication, Place, last_segment};
 use crate::policy::{Lack, NOT_READ, RolePolicies, Verdict, lacks_for_msk, lacks_for_msk_login, msk_access, poll_msk};
 
+const ID: &str = "execution-role";
+
 /// None where no function is named and no mapping names one.
 pub(super) fn check(poller: &Poller<'_>) -> Option<Check> {
     let scene = poller.scene;
-    let role = scene.function.as_ref()?.role.as_ref()?;
+    let Some(function) = &scene.function else {
+        let mut named = scene.known_mappings().iter();
+        let named = named.find_map(|mapping| mapping.function.as_ref())?;
+        let unread = Finding::unknown(format!("the role of {named}: the function could not be read"));
+        return Some(Check::of(ID, "", Vec::new(), vec![unread]));
+    };
+    let role = function.role.as_ref()?;
     let findings = match scene.policies.read() {
         Ok(policies) => findings(poller, role, policies),
         Err(why) => vec![not_read(role, why)],
@@ -25,7 +33,7 @@ pub(super) fn check(poller: &Poller<'_>) -> Option<Check> {
         "the role may read the cluster and the mapping's secret, and manage network interfaces"
     };
     let evidence = std::iter::once(role.clone()).chain(scene.secrets.iter().map(|secret| secret.arn.clone()));
-    Some(Check::of("execution-role", passed, evidence.collect(), findings).noting(NOT_READ))
+    Some(Check::of(ID, passed, evidence.collect(), findings).noting(NOT_READ))
 }
 
 /// Whether the role may log in to a cluster that is polled with IAM authentication. None where another way is used, or no
@@ -75,6 +83,9 @@ fn findings(poller: &Poller<'_>, role: &str, policies: &RolePolicies) -> Vec<Fin
     let purpose = "Lambda needs this to find the brokers and to poll them from their subnets";
     let gives = attach_policy(role, &msk_access(Place::of(arn)));
     let mut findings = lacking(role, &lacks, purpose, &|_| gives.clone());
+    if let (Err(why), true) = (scene.mappings.read(), poller.needs.may_use_secret()) {
+        findings.push(Finding::unknown(format!("which secret the mappings read: {why}")));
+    }
     let purpose = "Lambda reads the mapping's secret with the function's role";
     findings.extend(of_secrets(role, policies, &scene.secrets, purpose));
     findings

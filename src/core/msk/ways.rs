@@ -36,8 +36,17 @@ pub(super) fn check(poller: &Poller<'_>) -> [Check; 3] {
         MappingMode::OnDemand => {
             let ways = Ways::of(poller);
             evidence.extend(ways.evidence_of_rules());
-            outbound.extend(ways.missing_rules());
-            [ways.nat_check(poller), ways.endpoint_check(poller)]
+            let mut missing = ways.missing_rules();
+            let mut checks = [ways.nat_check(poller), ways.endpoint_check(poller)];
+            // Without the mappings the mode is not known, and only this one needs a way.
+            if poller.scene.mode.is_none() && poller.scene.mappings.read().is_err() {
+                missing = capped(missing, Status::Unknown);
+                for check in &mut checks {
+                    check.status = check.status.min(Status::Unknown);
+                }
+            }
+            outbound.extend(missing);
+            checks
         }
         MappingMode::Provisioned => {
             let because = "in provisioned mode the poller does not call Lambda and STS from the cluster's subnets";
@@ -163,7 +172,7 @@ impl Ways {
             let is_nearer = is_good(worst(&self.nat.findings));
             let has_endpoints = self.services.iter().any(|way| way.endpoint.is_some());
             if is_nearer || !has_endpoints {
-                findings.extend(self.out_to_all.iter().cloned());
+                findings.extend(capped(self.out_to_all.clone(), self.endpoint_status()));
             }
             findings
         }
@@ -200,6 +209,10 @@ impl Ways {
         let nat_is_good = is_good(self.nat_status());
         if nat_is_good && !is_good(self.endpoint_status()) {
             let mut broken: Vec<Finding> = self.in_the_way().flat_map(|way| way.findings.clone()).collect();
+            if let Err(why) = poller.paths.network().endpoints.read() {
+                let text = format!("whether an endpoint of {} takes the requests: {why}", poller.vpc);
+                return Check::of(ENDPOINTS, "", evidence, vec![Finding::unknown(text)]);
+            }
             if broken.is_empty() {
                 return not_needed(ENDPOINTS, "NAT gateways lead to the services", texts());
             }
@@ -220,7 +233,7 @@ fn status(way: &ServiceWay) -> Status {
 }
 
 /// Where the other way may be good, it is not known whether this one has to be.
-fn capped(mut findings: Vec<Finding>, other: Status) -> Vec<Finding> {
+pub(super) fn capped(mut findings: Vec<Finding>, other: Status) -> Vec<Finding> {
     if other == Status::Unknown {
         for finding in &mut findings {
             finding.status = finding.status.min(Status::Unknown);

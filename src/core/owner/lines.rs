@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Manager, Owned, Owner};
+use super::{Ends, Manager, Owned, Owner};
 use crate::escape::plain;
-use crate::model::{DatabaseKind, GroupId, Observation, Side};
+use crate::model::{DatabaseKind, GroupId, Side};
 use crate::plan::{Effect, Plan, Ref, RemovalEffect, StepStatus, VpcEffect};
 
 /// The language of lines.
@@ -49,15 +49,16 @@ const NEW_GROUP: &str = "GROUP_ID";
 
 /// The lines that give a resource the groups that it has once the plan is carried out; none for a group, for an owner that
 /// describes resources in another way, and where the owner is not known.
-pub fn lines(of: &Owned, observation: &Observation, plan: &Plan) -> Option<Lines> {
+pub fn lines<'a>(of: &Owned, ends: impl Into<Ends<'a>>, plan: &Plan) -> Option<Lines> {
     let owner = of.owner.as_ref().ok()?;
     if of.group.is_some() {
         return None;
     }
+    let ends = ends.into();
     let resource = Resource {
-        observation,
+        ends,
         side: of.side,
-        groups: listed(observation, of.side, plan),
+        groups: listed(&ends, of.side, plan),
     };
     match owner.manager {
         // They are built on the CDK where they make stacks.
@@ -75,8 +76,8 @@ pub fn lines(of: &Owned, observation: &Observation, plan: &Plan) -> Option<Lines
 }
 
 /// The groups of a side's resource after the plan, in their order.
-fn listed(observation: &Observation, side: Side, plan: &Plan) -> Vec<Listed> {
-    let on = observation.groups_on(side);
+fn listed(ends: &Ends<'_>, side: Side, plan: &Plan) -> Vec<Listed> {
+    let on = ends.groups_on(side);
     let (mut off, mut is_detached) = (BTreeSet::new(), false);
     let mut added: Vec<Listed> = Vec::new();
     let left = |status| !matches!(status, StepStatus::Done | StepStatus::Already);
@@ -142,7 +143,7 @@ fn existing(id: &GroupId) -> Listed {
 }
 
 struct Resource<'a> {
-    observation: &'a Observation,
+    ends: Ends<'a>,
     side: Side,
     groups: Vec<Listed>,
 }
@@ -150,7 +151,7 @@ struct Resource<'a> {
 impl Resource<'_> {
     /// The name of the property that holds the list, in CloudFormation and in Terraform.
     fn list(&self) -> (&'static str, &'static str) {
-        match (self.side, self.observation.database.kind) {
+        match (self.side, self.kind()) {
             (Side::Function, _) => ("SecurityGroupIds", "security_group_ids"),
             (Side::Database, DatabaseKind::Instance) => ("VPCSecurityGroups", "vpc_security_group_ids"),
             (Side::Database, DatabaseKind::Cluster) | (Side::Proxy, _) => {
@@ -159,9 +160,16 @@ impl Resource<'_> {
         }
     }
 
+    /// The kind of the database, where it is about one.
+    fn kind(&self) -> DatabaseKind {
+        self.ends
+            .database
+            .map_or(DatabaseKind::Instance, |database| database.kind)
+    }
+
     /// The subnets of the function, and whether it uses IPv6 in them.
     fn subnets(&self) -> (Vec<String>, bool) {
-        let vpc = self.observation.function.vpc.as_ref();
+        let vpc = self.ends.function.vpc.as_ref();
         let subnets = vpc.iter().flat_map(|vpc| &vpc.subnets).map(ToString::to_string);
         (subnets.collect(), vpc.is_some_and(|vpc| vpc.ipv6_allowed == Some(true)))
     }
@@ -213,7 +221,7 @@ impl Resource<'_> {
         let mut lines = Vec::new();
         if self.side == Side::Function {
             let (subnets, has_ipv6) = self.subnets();
-            let key = key_of(&self.observation.function.name, owner.logical_id.as_deref());
+            let key = key_of(&self.ends.function.name, owner.logical_id.as_deref());
             lines.push("functions:".to_owned());
             lines.push(format!("  {}:", yaml(&key)));
             lines.push("    vpc:".to_owned());
@@ -235,7 +243,7 @@ impl Resource<'_> {
     }
 
     fn typescript(&self, owner: &Owner) -> Lines {
-        let class = match (self.side, self.observation.database.kind) {
+        let class = match (self.side, self.kind()) {
             (Side::Function, _) => "lambda.CfnFunction",
             (Side::Proxy, _) => "rds.CfnDBProxy",
             (Side::Database, DatabaseKind::Cluster) => "rds.CfnDBCluster",
@@ -273,7 +281,7 @@ impl Resource<'_> {
     }
 
     fn hcl(&self, owner: &Owner) -> Lines {
-        let kind = match (self.side, self.observation.database.kind) {
+        let kind = match (self.side, self.kind()) {
             (Side::Function, _) => "aws_lambda_function",
             (Side::Proxy, _) => "aws_db_proxy",
             (Side::Database, DatabaseKind::Cluster) => "aws_rds_cluster",

@@ -9,6 +9,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::{Evidence, Manager, Owner};
+use crate::json;
 use crate::model::GroupId;
 
 /// The types of the resources that a connection can have an end in. Their attribute `arn` is their own.
@@ -38,6 +39,9 @@ pub enum StateError {
     /// It is no JSON.
     #[error("it is not JSON: {0}; a plan file becomes JSON with `terraform show -json PLAN`")]
     NotJson(String),
+    /// It is JSON that is not read.
+    #[error("{0}")]
+    Refused(String),
     /// It is a state of another version.
     #[error(
         "it is a Terraform state of version {0}, and only version 4 is read; `terraform show -json` prints any state"
@@ -62,7 +66,14 @@ impl TerraformState {
     ///
     /// It is neither.
     pub fn parse(text: &str) -> Result<Self, StateError> {
-        let root: Value = serde_json::from_str(text).map_err(|error| StateError::NotJson(error.to_string()))?;
+        let root: Value = json::from_slice(text.as_bytes()).map_err(|error| {
+            let why = error.to_string();
+            if error.is_data() {
+                StateError::Refused(why)
+            } else {
+                StateError::NotJson(why)
+            }
+        })?;
         let mut state = Self::default();
         if let Some(version) = root.get("version").and_then(Value::as_u64) {
             if version != 4 {

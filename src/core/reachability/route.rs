@@ -136,6 +136,10 @@ pub(super) fn fault<'n>(
             None => RouteFault::None,
         });
     };
+    // A prefix list within the VPC's own range, or the peer's, is a middlebox's; it is reported where it exists.
+    if let (Some(list), false) = (hop.unread.first(), route.target == RouteTarget::Local) {
+        return Some(unread_list(list));
+    }
     if route.is_blackhole() {
         return Some(RouteFault::Blackhole);
     }
@@ -145,8 +149,6 @@ pub(super) fn fault<'n>(
     match &route.target {
         RouteTarget::Local if near.vpc == far.vpc => None,
         RouteTarget::Local => Some(RouteFault::Local),
-        // A prefix list within the VPC's own range, or the peer's, is a middlebox's; it is reported where it exists.
-        _ if !hop.unread.is_empty() => hop.unread.first().map(|route| unread_list(route)),
         RouteTarget::Peering(id) => match (peering(id), unread_peerings) {
             (Some(peering), _) => of_peering(peering, &near.vpc, &far.vpc),
             (None, Some(why)) => Some(RouteFault::Unknown(format!("peering connection {id}: {why}"))),
@@ -177,10 +179,7 @@ fn of_peering<'n>(peering: &'n Peering, near: &VpcId, far: &VpcId) -> Option<Rou
     } else if peering.is_active() {
         None
     } else if peering.is_doubtful() {
-        Some(RouteFault::Unknown(format!(
-            "peering connection {} has the state {:?}, which this version does not know",
-            peering.id, peering.status
-        )))
+        Some(RouteFault::Unknown(peering.doubt()))
     } else {
         Some(RouteFault::PeeringNotActive(peering))
     }

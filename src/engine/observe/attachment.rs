@@ -161,7 +161,10 @@ async fn around(cloud: &dyn Cloud, function: &Function, wish: Wish) -> Result<Si
 /// The permissions that reading where a function is to be attached takes.
 pub fn reads_of_site(function: &Function, location: &Location, site: &Site) -> Permissions {
     let place = Place::of(&function.arn);
-    let mut reads = Reads::at(place).function(function).site(function);
+    let mut reads = Reads::at(place)
+        .function(function)
+        .tags_of(function, None)
+        .site(function);
     if !site.wish.groups.is_empty() {
         reads = reads.any([Operation::DescribeSecurityGroups]);
     }

@@ -56,7 +56,7 @@ pub(super) async fn read(
 }
 
 /// The tags of a function and a proxy that exist, by which their owners are known. What may not be read is no reason to end.
-pub(super) async fn tags_of_ends(
+pub(crate) async fn tags_of_ends(
     cloud: &dyn Cloud,
     function: Option<&Function>,
     proxy: Option<&Proxy>,

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::cloud::{Answer, Cloud, Fault, GatewayFilter, GroupFilter, InterfaceFilter, derived};
 use crate::concurrent::bounded;
-use crate::model::network::{
-    Destination, Exclusion, Network, Part, PrefixList, PublicAccess, Resolver, RouteTarget, Vpc,
-};
+use crate::model::network::{Exclusion, Network, Part, PrefixList, PublicAccess, Resolver, RouteTarget, Vpc};
 use crate::model::{GroupId, InterfaceId, Peer, PrefixListId, SecurityGroup, VpcId};
 use crate::operation::Operation;
 
@@ -251,12 +249,7 @@ async fn prefix_lists(cloud: &dyn Cloud, network: &Network) -> Answer<Vec<Prefix
         Peer::Group(_) | Peer::Cidr(_) => None,
     });
     let tables = network.route_tables.known().into_iter().flatten();
-    let in_routes = tables
-        .flat_map(|table| &table.routes)
-        .filter_map(|route| match &route.destination {
-            Destination::PrefixList(id) => Some(id.clone()),
-            Destination::Cidr(_) => None,
-        });
+    let in_routes = tables.flat_map(|table| table.prefix_lists().cloned());
     let ids: BTreeSet<PrefixListId> = in_rules.chain(in_routes).collect();
     let mut lists = Vec::new();
     for id in ids {

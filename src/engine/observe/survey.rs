@@ -7,7 +7,7 @@ use super::{Found, from_cluster, from_instance};
 use crate::cloud::{Answer, Cloud, CloudError, DbCluster, DbInstance, DbSubnetGroup, DescribedSubnet, Operation};
 use crate::concurrent::bounded;
 use crate::estate::{Connection, Estate, Part, Parts};
-use crate::model::network::{self, Network, PrefixList};
+use crate::model::network::{self, Network, PrefixList, RouteTable};
 use crate::model::{Database, GroupId, GroupList, Origin, PrefixListId, Proxy, SecurityGroup, last_segment};
 use crate::naming::{Convention, created};
 use crate::ownership::connection_of;
@@ -193,7 +193,7 @@ pub async fn survey(cloud: &dyn Cloud, proxies: &Proxies) -> Surveyed {
 }
 
 /// Reads the network ACLs, the route tables and the peering connections of the VPCs that functions are in, and of those of
-/// databases and proxies, and the prefix lists that rules name, if any.
+/// databases and proxies, and the prefix lists that rules and routes name, if any.
 pub async fn survey_paths(cloud: &dyn Cloud, estate: &mut Estate) {
     let all = estate.vpcs_of_connections();
     let (mut vpcs, mut route_tables) = (network::Part::default(), network::Part::default());
@@ -213,7 +213,10 @@ pub async fn survey_paths(cloud: &dyn Cloud, estate: &mut Estate) {
     let prefix_lists = if all.is_empty() {
         network::Part::default()
     } else {
-        prefix_lists(cloud, estate.named_prefix_lists()).await
+        let mut named = estate.named_prefix_lists();
+        let tables = route_tables.known().into_iter().flatten();
+        named.extend(tables.flat_map(RouteTable::prefix_lists).cloned());
+        prefix_lists(cloud, named).await
     };
     estate.set_network(Network {
         vpcs,
@@ -231,7 +234,7 @@ async fn prefix_lists(cloud: &dyn Cloud, ids: BTreeSet<PrefixListId>) -> network
         let entries = match patiently(cloud, || cloud.prefix_list_entries(&id)).await {
             Ok(entries) => network::Part::Read(entries),
             Err(error) => {
-                warn!(%id, %error, "rules are judged without the entries of a prefix list");
+                warn!(%id, %error, "rules and routes are judged without the entries of a prefix list");
                 network::Part::Unread(error.to_string())
             }
         };

@@ -8,9 +8,14 @@ use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::attach::{AttachUnmet, Fitting, Site, fit};
 use crate::cloud::{Cloud, GroupFilter, derived};
-use crate::model::{Function, FunctionState, GroupId, Origin, Place, Side, SubnetId, USUAL_GROUPS, last_segment};
+use crate::model::{
+    Function, FunctionState, GroupId, Origin, Place, Proxy, ResourceTags, Side, SubnetId, USUAL_GROUPS, last_segment,
+};
 use crate::naming::Convention;
-use crate::observe::{Groups, Location, ObserveError, Reads, reads_of_site, site, the_function, users_of};
+use crate::observe::{
+    Groups, Location, ObserveError, Reads, reads_of_site, site, tags_of_ends, the_function, users_of,
+};
+use crate::owner::{heading, owners_of, warnings};
 use crate::plan::{AttachPlan, Basis, Effect, Ground, May, Plan, Ref, Steps, VpcEffect};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{Facts, Making, Unmet, ask, function_update, versions_stay};
@@ -33,23 +38,24 @@ pub struct Attach {
 
 #[async_trait::async_trait]
 impl Goal for Attach {
-    type Seen = (Function, Site);
+    type Seen = (Function, Site, ResourceTags);
 
     fn name(&self) -> &'static str {
         "attach"
     }
 
-    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, look: Look) -> Result<Self::Seen, ObserveError> {
         let function = the_function(cloud, &self.function).await?;
-        let site = site(cloud, &function, &self.location, &self.groups, self.ipv6).await?;
-        Ok((function, site))
+        let site = site(cloud, &function, &self.location, &self.groups, self.ipv6);
+        let (site, tags) = tokio::join!(site, tags_to_draft(cloud, &function, None, look));
+        Ok((function, site?, tags))
     }
 
-    fn origin(&self, (function, _): &Self::Seen) -> Origin {
+    fn origin(&self, (function, ..): &Self::Seen) -> Origin {
         Origin::of_arn(&function.arn)
     }
 
-    fn draft(&self, (function, site): &Self::Seen, _: &mut Memory) -> Result<Draft, RunError> {
+    fn draft(&self, (function, site, tags): &Self::Seen, _: &mut Memory) -> Result<Draft, RunError> {
         let name = &function.name;
         let pending = function_update(function)?.into_iter().collect();
         let facts = Facts {
@@ -109,12 +115,15 @@ impl Goal for Attach {
         } else {
             changes
         };
+        let (plan, owners) = (steps.plan(), owners_of(function, tags, &[], None));
+        notes.extend(warnings(&owners, &plan));
+        let lines = [
+            format!("Attach function {name} to {}", fitting.vpc),
+            format!("subnets  {}", listed(&fitting.subnets)),
+            format!("groups   {}", listed(&site.wish.groups)),
+        ];
         Ok(Draft {
-            heading: vec![
-                format!("Attach function {name} to {}", fitting.vpc),
-                format!("subnets  {}", listed(&fitting.subnets)),
-                format!("groups   {}", listed(&site.wish.groups)),
-            ],
+            heading: lines.into_iter().chain(heading(&owners)).collect(),
             decision: if is_reached { "no-op" } else { "attach" },
             meaning: if is_reached {
                 "there is nothing to change"
@@ -124,7 +133,8 @@ impl Goal for Attach {
             reasons,
             notes,
             pending,
-            plan: steps.plan(),
+            plan,
+            owners,
             ..Draft::default()
         })
     }
@@ -133,12 +143,25 @@ impl Goal for Attach {
         Ground::new(May::Add)
     }
 
-    fn basis(&self, (function, _): &Self::Seen) -> Basis {
+    fn basis(&self, (function, ..): &Self::Seen) -> Basis {
         Basis::default().with_list(Side::Function, function.groups().iter())
     }
 
-    fn policy(&self, (function, site): &Self::Seen, plan: &Plan) -> PolicyDocument {
+    fn policy(&self, (function, site, _): &Self::Seen, plan: &Plan) -> PolicyDocument {
         operator(function, reads_of_site(function, &self.location, site), plan)
+    }
+}
+
+/// The tags by which the owners of a function and a proxy are known, where a plan is drafted.
+pub(super) async fn tags_to_draft(
+    cloud: &dyn Cloud,
+    function: &Function,
+    proxy: Option<&Proxy>,
+    look: Look,
+) -> ResourceTags {
+    match look {
+        Look::Draft => tags_of_ends(cloud, Some(function), proxy).await,
+        Look::Verify => ResourceTags::default(),
     }
 }
 
@@ -209,13 +232,13 @@ pub struct Detach {
 
 #[async_trait::async_trait]
 impl Goal for Detach {
-    type Seen = (Function, Groups, Users);
+    type Seen = (Function, Groups, Users, ResourceTags);
 
     fn name(&self) -> &'static str {
         "detach"
     }
 
-    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Self::Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, look: Look) -> Result<Self::Seen, ObserveError> {
         let function = the_function(cloud, &self.function).await?;
         let ids: Vec<GroupId> = function.groups().iter().cloned().collect();
         let groups = match ids.as_slice() {
@@ -224,15 +247,15 @@ impl Goal for Detach {
         };
         let groups = groups.into_iter().map(|group| (group.id, group.name));
         let groups: Groups = groups.collect();
-        let users = users_of(cloud, &groups).await?;
-        Ok((function, groups, users))
+        let (users, tags) = tokio::join!(users_of(cloud, &groups), tags_to_draft(cloud, &function, None, look));
+        Ok((function, groups, users?, tags))
     }
 
     fn origin(&self, (function, ..): &Self::Seen) -> Origin {
         Origin::of_arn(&function.arn)
     }
 
-    fn draft(&self, (function, groups, users): &Self::Seen, _: &mut Memory) -> Result<Draft, RunError> {
+    fn draft(&self, (function, groups, users, tags): &Self::Seen, _: &mut Memory) -> Result<Draft, RunError> {
         let name = &function.name;
         let facts = Facts {
             function: Some(function),
@@ -276,18 +299,22 @@ impl Goal for Detach {
         }
         notes.extend(versions_that_stay(function, users));
         notes.extend(users_that_stay(function, groups, users));
+        let (plan, owners) = (steps.plan(), owners_of(function, tags, &[], None));
+        notes.extend(warnings(&owners, &plan));
+        let lines = [
+            format!("Detach function {name} from {}", attached.vpc),
+            format!("subnets  {}", listed(&attached.subnets)),
+            format!("groups   {}", taken.join(", ")),
+        ];
         Ok(Draft {
-            heading: vec![
-                format!("Detach function {name} from {}", attached.vpc),
-                format!("subnets  {}", listed(&attached.subnets)),
-                format!("groups   {}", taken.join(", ")),
-            ],
+            heading: lines.into_iter().chain(heading(&owners)).collect(),
             decision: "detach",
             meaning: "the function is detached from its VPC",
             reasons: vec![format!("Function {name} is attached to {}.", attached.vpc)],
             notes,
             pending,
-            plan: steps.plan(),
+            plan,
+            owners,
             ..Draft::default()
         })
     }
@@ -304,9 +331,12 @@ impl Goal for Detach {
         Some((function, None))
     }
 
-    fn policy(&self, (function, groups, users): &Self::Seen, plan: &Plan) -> PolicyDocument {
+    fn policy(&self, (function, groups, users, _): &Self::Seen, plan: &Plan) -> PolicyDocument {
         let place = Place::of(&function.arn);
-        let mut reads = Reads::at(place).function(function).interfaces_of(function, plan);
+        let mut reads = Reads::at(place)
+            .function(function)
+            .tags_of(function, None)
+            .interfaces_of(function, plan);
         if !groups.is_empty() {
             reads = reads.users(place, users);
         }

@@ -7,7 +7,7 @@ use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::cloud::Cloud;
 use crate::model::{Origin, Side};
 use crate::observe::{ObserveError, Target, observe_standing, reads_of_standing};
-use crate::owner::{Owned, owners};
+use crate::owner::{Owned, owners, warnings};
 use crate::plan::{Effect, Ground, Plan, RemovalEffect, Step, put_back};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{
@@ -61,8 +61,7 @@ impl Goal for Disconnect {
         let plan = steps(standing, &found, self.wish).map_err(Unmet::Removal)?;
         let pending = self.pending(standing, &plan)?;
         let owners = owners(observation, None);
-        let changed = owners.iter().filter(|owned| owned.is_changed_by(&plan));
-        let warnings: Vec<String> = changed.filter_map(|owned| owned.warning(&plan)).collect();
+        let warnings: Vec<String> = warnings(&owners, &plan).collect();
         let (decision, meaning) = if plan.is_empty() {
             ("no-op", "there is nothing to do")
         } else {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::attach::tags_to_draft;
 use super::error::RunError;
 use super::goal::{Draft, Goal, Look, Memory, WithRole};
 use crate::cloud::{Cloud, GroupFilter, derived};
@@ -11,6 +12,7 @@ use crate::made::warnings_of;
 use crate::model::{Origin, Side, VpcId};
 use crate::observe::{ObserveError, Reads, Target, add_what_is_taken_over, observe, through};
 use crate::operation::Operation;
+use crate::owner::{self, heading, owners_of};
 use crate::ownership::For;
 use crate::plan::{Basis, Effect, Ground, May, Plan, Request};
 use crate::policy::{PolicyDocument, Subject, operator};
@@ -72,29 +74,34 @@ impl Goal for Fix {
         }
     }
 
-    async fn observe(&self, cloud: &dyn Cloud, _: Look) -> Result<Seen, ObserveError> {
+    async fn observe(&self, cloud: &dyn Cloud, look: Look) -> Result<Seen, ObserveError> {
         // Both are large, and are kept off the stack.
         let scene = Box::pin(through(cloud, &self.target, self.endpoint.as_deref())).await?;
         let mut vpcs: BTreeSet<VpcId> = BTreeSet::from([scene.database.vpc.clone()]);
         vpcs.extend(scene.function.vpc.as_ref().map(|vpc| vpc.vpc.clone()));
         vpcs.extend(scene.proxy.as_ref().map(|proxy| proxy.vpc.clone()));
         vpcs.extend(scene.endpoint.as_ref().and_then(|endpoint| endpoint.vpc.clone()));
-        let mut seen = Seen {
-            scene,
-            groups: Vec::new(),
-            observation: None,
+        let tags = tags_to_draft(cloud, &scene.function, scene.proxy.as_ref(), look);
+        let of_vpcs = async {
+            if vpcs.len() == 1 {
+                let mut observation = Box::pin(observe(cloud, &self.target)).await?;
+                add_what_is_taken_over(cloud, &self.target, &mut observation).await?;
+                return Ok((Vec::new(), Some(observation)));
+            }
+            let mut groups = Vec::new();
+            for vpc in &vpcs {
+                groups.extend(derived::groups(cloud, GroupFilter::OfConvention(vpc)).await?);
+            }
+            Ok::<_, ObserveError>((groups, None))
         };
-        if vpcs.len() == 1 {
-            let mut observation = Box::pin(observe(cloud, &self.target)).await?;
-            add_what_is_taken_over(cloud, &self.target, &mut observation).await?;
-            seen.observation = Some(observation);
-            return Ok(seen);
-        }
-        for vpc in &vpcs {
-            seen.groups
-                .extend(derived::groups(cloud, GroupFilter::OfConvention(vpc)).await?);
-        }
-        Ok(seen)
+        let (of_vpcs, tags) = tokio::join!(of_vpcs, tags);
+        let (groups, observation) = of_vpcs?;
+        Ok(Seen {
+            scene,
+            groups,
+            observation,
+            tags,
+        })
     }
 
     fn origin(&self, seen: &Seen) -> Origin {
@@ -121,8 +128,11 @@ impl Goal for Fix {
         let scene = &seen.scene;
         let through = scene.proxy.as_ref().map(|_| format!(" through {}", scene.reached()));
         let function = scene.function.vpc.as_ref().map_or("no VPC", |vpc| vpc.vpc.as_str());
+        let attached = scene.network.groups.known().map_or(&[][..], Vec::as_slice);
+        let owners = owners_of(scene, &seen.tags, attached, None);
+        let of_owners: Vec<String> = owner::warnings(&owners, &plan).collect();
         Ok(Draft {
-            heading: vec![
+            heading: [
                 format!(
                     "Connect function {} to {}{}",
                     scene.function.name,
@@ -133,13 +143,22 @@ impl Goal for Fix {
                     "the function is in {function}, {} in {}",
                     scene.database, scene.database.vpc
                 ),
-            ],
+            ]
+            .into_iter()
+            .chain(heading(&owners))
+            .collect(),
             decision,
             meaning,
             reasons,
-            notes: left.into_iter().chain(notes).chain(self.warnings(scene)).collect(),
+            notes: left
+                .into_iter()
+                .chain(notes)
+                .chain(self.warnings(scene))
+                .chain(of_owners)
+                .collect(),
             pending,
             plan,
+            owners,
             ..Draft::default()
         })
     }
@@ -190,6 +209,7 @@ impl Goal for Fix {
             .database(database)
             .function(function)
             .role_of(function)
+            .tags_of(function, proxy.as_ref())
             .network(network, plan);
         if let Some(proxy) = proxy {
             reads = reads.proxy(proxy);

@@ -6,8 +6,9 @@ use crate::cloud::Cloud;
 use crate::endpoint::whose;
 use crate::internet::{Scene, Wish, draft};
 use crate::model::network::Own;
-use crate::model::{Origin, Place};
+use crate::model::{Origin, Place, Side};
 use crate::observe::{OWN_READS, ObserveError, Reads, building_site};
+use crate::owner::{Owned, owners_of_groups, warnings};
 use crate::plan::{Basis, Ground, May, Plan, Right};
 use crate::policy::{PolicyDocument, operator};
 use crate::preconditions::{Facts, Making, Pending, Unmet, ask};
@@ -59,6 +60,8 @@ impl Goal for Internet {
             heading.push(format!("subnets  {}", subnets.join(", ")));
         }
         let is_reached = building.plan.steps.is_empty();
+        let owners: Vec<Owned> = owners_of_groups(&scene.own.groups, Side::Function, None).collect();
+        let warnings: Vec<String> = warnings(&owners, &building.plan).collect();
         Ok(Draft {
             heading,
             decision: if is_reached { "no-op" } else { "build" },
@@ -68,13 +71,14 @@ impl Goal for Internet {
                 "what is missing is built, what exists is used"
             },
             reasons: building.reasons,
-            notes: building.notes,
+            notes: building.notes.into_iter().chain(warnings).collect(),
             pending: building
                 .pending
                 .into_iter()
                 .map(|what| Pending::Available { what })
                 .collect(),
             plan: building.plan,
+            owners,
             ..Draft::default()
         })
     }

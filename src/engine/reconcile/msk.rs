@@ -8,9 +8,10 @@ use super::internet::ground;
 use crate::cloud::{Cloud, GroupFilter, derived};
 use crate::endpoint::{GROUP_NAMES, listed};
 use crate::model::network::Own;
-use crate::model::{MappingMode, Origin, Place};
+use crate::model::{MappingMode, Origin, Place, SecurityGroup, Side};
 use crate::msk::{Built, EndpointsWish, MskScene, endpoints, nat_gateways};
 use crate::observe::{MskTarget, OWN_READS, ObserveError, made_for_internet, msk_scene, reads_of_msk};
+use crate::owner::{Owned, owners_of_groups, warnings};
 use crate::plan::{Basis, Ground, Plan};
 use crate::policy::{PolicyDocument, Subject, operator};
 use crate::preconditions::Unmet;
@@ -75,7 +76,7 @@ impl Goal for MskSetup {
             MskVia::Endpoints => endpoints(scene, &own.groups, &self.wish).map_err(Unmet::from)?,
             MskVia::Nat => nat_gateways(scene, own, &self.wish.tags)?,
         };
-        Ok(draft(scene, self.via, built))
+        Ok(draft(scene, &own.groups, self.via, built))
     }
 
     fn ground<'s>(&self, site: &'s Self::Seen) -> Ground<'s> {
@@ -101,7 +102,7 @@ impl Goal for MskSetup {
     }
 }
 
-fn draft(scene: &MskScene, via: MskVia, built: Built) -> Draft {
+fn draft(scene: &MskScene, groups: &[SecurityGroup], via: MskVia, built: Built) -> Draft {
     let place = scene.placement();
     let needs = scene.needs();
     let is_reached = built.plan.is_empty();
@@ -120,6 +121,8 @@ fn draft(scene: &MskScene, via: MskVia, built: Built) -> Draft {
             scene.cluster.name
         ),
     };
+    let owners: Vec<Owned> = owners_of_groups(groups, Side::Function, None).collect();
+    let warnings: Vec<String> = warnings(&owners, &built.plan).collect();
     Draft {
         heading: vec![
             format!("Let Lambda poll MSK cluster {} through {way}", scene.cluster.name),
@@ -138,9 +141,10 @@ fn draft(scene: &MskScene, via: MskVia, built: Built) -> Draft {
         } else {
             built.reasons
         },
-        notes: built.notes,
+        notes: built.notes.into_iter().chain(warnings).collect(),
         pending: built.pending,
         plan: built.plan,
+        owners,
         ..Draft::default()
     }
 }

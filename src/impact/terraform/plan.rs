@@ -7,6 +7,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::references::{split, without_index};
+use crate::json::check_keys;
 use crate::model::Place;
 
 /// Why a text is no plan that can be read.
@@ -125,6 +126,7 @@ impl Plan {
                 error.to_string()
             })
         })?;
+        check_keys(content).map_err(|error| NoPlan::Other(error.to_string()))?;
         // Only another major version is not compatible.
         let version = read.format_version.as_deref().unwrap_or_default();
         if read.format_version.is_some() && !["0", "1"].contains(&version.split('.').next().unwrap_or_default()) {

@@ -18,8 +18,8 @@ impl Document for RunDocument {
     fn markdown(&self) -> String {
         let mut page = Page::titled(&self.title());
         page.fixed(self.summary());
-        if let Run::DiagnoseFix(checks) = &self.run {
-            page.fixed(text(&checks.summary));
+        if let Run::DiagnoseFix(run) = &self.run {
+            page.fixed(text(&run.checks.summary));
         }
         page.section(Section::table(
             1,
@@ -46,11 +46,9 @@ impl Document for RunDocument {
             page.fixed("Reasons and notes:");
         }
         page.section(Section::open(3, reasons, "sentence"));
-        if let Run::Setup(run) | Run::Remove(run) = &self.run {
-            let changed = run.owners.iter().filter(|owner| owner.will_undo);
-            let blocks: Vec<String> = changed.filter_map(lines_block).collect();
-            page.section(Section::open(3, blocks, "block"));
-        }
+        let changed = self.owners().iter().filter(|owner| owner.will_undo);
+        let blocks: Vec<String> = changed.filter_map(lines_block).collect();
+        page.section(Section::open(3, blocks, "block"));
         page.section(Section::folded(
             4,
             "Permissions that the steps need",
@@ -123,8 +121,19 @@ impl RunDocument {
         match &self.run {
             Run::Setup(run) | Run::Remove(run) => run.diagnosis.as_ref().map_or(&[], |diagnosis| &diagnosis.checks),
             Run::InternetSetup { checks, .. } | Run::MskSetup { checks, .. } => checks,
-            Run::DiagnoseFix(checks) => &checks.checks,
+            Run::DiagnoseFix(run) => &run.checks.checks,
             Run::Cleanup { .. } | Run::Adopt { .. } | Run::Attach(_) | Run::Detach(_) => &[],
+        }
+    }
+
+    /// The owners of what it is about.
+    fn owners(&self) -> &[OwnerEntry] {
+        match &self.run {
+            Run::Setup(run) | Run::Remove(run) => &run.owners,
+            Run::Attach(run) | Run::Detach(run) => &run.owners,
+            Run::InternetSetup { owners, .. } | Run::MskSetup { owners, .. } => owners,
+            Run::DiagnoseFix(run) => &run.owners,
+            Run::Cleanup { .. } | Run::Adopt { .. } => &[],
         }
     }
 

@@ -23,6 +23,7 @@ use crate::cloud::{
 };
 use crate::escape::to_json_pretty;
 use crate::files::{self, LARGEST_ACCOUNT, Locked};
+use crate::json;
 use crate::model::{
     Access, Code, DatabaseForm, DatabaseKind, EngineFamily, Environment, Function, FunctionState, FunctionVpc, GroupId,
     GroupList, GroupMembership, LastUpdateStatus, Origin, Place, Proxy, ProxyTarget, ProxyTargetGroup, Scaling, Subnet,
@@ -244,7 +245,8 @@ fn parse(content: &[u8]) -> Result<AccountDocument, (Option<String>, String)> {
             Category::Syntax | Category::Io => (None, error.to_string()),
         }
     })?;
-    deserializer.end().map_err(|error| (None, error.to_string()))?;
+    let checked = deserializer.end().and_then(|()| json::check_keys(content));
+    checked.map_err(|error| (None, error.to_string()))?;
     Ok(document)
 }
 

@@ -138,12 +138,7 @@ fn public_name(
 fn across(scene: &Scene, paths: &Paths<'_>, leg: &Leg<'_>, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
     let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
     if let Err(why) = scene.network.peerings.read() {
-        let text = format!("the peering connections' DNS options: {why}");
-        if scene.has_public_name() {
-            findings.push(Finding::unknown(text));
-        } else {
-            evidence.push(text);
-        }
+        findings.push(Finding::unknown(format!("the peering connections' DNS options: {why}")));
     } else if let Some(peering) = peerings.first().filter(|peering| peering.is_active()) {
         of_peering(scene, peering, leg.to.vpc, findings, evidence);
     }

@@ -91,7 +91,9 @@ pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             None => findings.push(Finding::unknown(format!("{id} cannot be seen from this account"))),
         }
     }
-    for (outlet, led) in outlets(paths, traveller) {
+    let (outlets, gaps) = outlets(paths, traveller);
+    findings.extend(gaps.into_iter().map(Finding::unknown));
+    for (outlet, led) in outlets {
         if traveller.subnets.contains(&outlet) {
             continue;
         }

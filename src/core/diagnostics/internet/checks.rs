@@ -17,7 +17,7 @@ use crate::model::network::{NatGateway, RouteTarget, Subnet};
 use crate::model::{Direction, SubnetId};
 use crate::reachability::leg::acls::Numbers;
 use crate::reachability::leg::authorize;
-use crate::reachability::{Addresses, Block, Passage, Paths, Ports};
+use crate::reachability::{Addresses, Block, Gap, Passage, Paths, Ports};
 
 /// All checks, in the order of the spec.
 pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
@@ -49,30 +49,37 @@ fn dns(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     Check::of("dns", "names resolve", evidence, findings)
 }
 
-/// The subnets of NAT gateways and NAT instances, each with those of the traveller's subnets that lead to it.
+/// The subnets of NAT gateways and NAT instances, each with those of the traveller's subnets that lead to it, and why there may
+/// be others.
 pub(crate) fn outlets<'n, 's>(
     paths: &Paths<'n>,
     traveller: &Traveller<'s>,
-) -> BTreeMap<&'n SubnetId, Vec<&'s SubnetId>> {
-    let network = paths.network();
-    let mut outlets: BTreeMap<_, Vec<_>> = BTreeMap::new();
+) -> (BTreeMap<&'n SubnetId, Vec<&'s SubnetId>>, Vec<Gap>) {
+    let (mut outlets, mut gaps) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
     for &subnet in &traveller.subnets {
-        let outlet = match way_out(paths, subnet, false).map(|way| way.exit) {
-            Ok(Exit::Nat(id)) => {
-                let mut nats = network.nat_gateways.known().into_iter().flatten();
-                nats.find(|nat| nat.id == *id).and_then(|nat| nat.subnet.as_ref())
-            }
-            Ok(Exit::Instance(id)) => {
-                let mut interfaces = network.interfaces.known().into_iter().flatten();
-                interfaces.find(|found| found.id == *id).map(|found| &found.subnet)
-            }
-            _ => None,
-        };
-        if let Some(outlet) = outlet {
-            outlets.entry(outlet).or_default().push(subnet);
+        match outlet(paths, subnet) {
+            Ok(None) => {}
+            Ok(Some(outlet)) => outlets.entry(outlet).or_default().push(subnet),
+            Err(gap) => gaps.push(format!("where {subnet} leads to: {gap}")),
         }
     }
-    outlets
+    (outlets, gaps)
+}
+
+/// The subnet of the NAT gateway or the NAT instance that a subnet leads to.
+fn outlet<'n>(paths: &Paths<'n>, subnet: &SubnetId) -> Result<Option<&'n SubnetId>, Gap> {
+    let network = paths.network();
+    Ok(match way_out(paths, subnet, false)?.exit {
+        Exit::Nat(id) => {
+            let mut nats = network.nat_gateways.read()?.iter();
+            nats.find(|nat| nat.id == *id).and_then(|nat| nat.subnet.as_ref())
+        }
+        Exit::Instance(id) => {
+            let mut interfaces = network.interfaces.read()?.iter();
+            interfaces.find(|found| found.id == *id).map(|found| &found.subnet)
+        }
+        _ => None,
+    })
 }
 
 /// The command that builds what is missing, unless it would refuse to.
@@ -489,6 +496,12 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         }
     }
     let mut findings = Vec::new();
+    if !untold.is_empty() && traveller.subnets.len() > 1 {
+        findings.push(Finding::unknown(format!(
+            "whether the subnets agree: it is not known whether {} reach the internet",
+            untold.join(", ")
+        )));
+    }
     if !out.is_empty() && !none.is_empty() {
         findings.push(Finding::fail(format!(
             "the subnets differ: {} reach the internet, {} do not; of the cold starts of {}, {} of {} fail",
@@ -499,10 +512,10 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             traveller.subnets.len()
         )));
     }
-    let passed = match (out.is_empty(), none.is_empty()) {
-        (true, false) => "the subnets agree: none of them reaches the internet",
-        _ if !untold.is_empty() => "nothing that was read contradicts that the subnets agree",
-        _ => "the subnets agree",
+    let passed = if none.is_empty() {
+        "the subnets agree"
+    } else {
+        "the subnets agree: none of them reaches the internet"
     };
     let evidence = out
         .iter()
@@ -544,14 +557,28 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     }
     let mut has_nat = false;
     for subnet in &traveller.subnets {
-        let Ok(WayOut {
-            exit: Exit::Nat(id), ..
-        }) = way_out(paths, subnet, false)
-        else {
-            continue;
+        if zone(subnet).is_none() {
+            findings.push(Finding::unknown(format!(
+                "the Availability Zone of {subnet} is not known"
+            )));
+        }
+        let id = match way_out(paths, subnet, false) {
+            Ok(WayOut {
+                exit: Exit::Nat(id), ..
+            }) => id,
+            Ok(_) => continue,
+            Err(gap) => {
+                findings.push(Finding::unknown(format!("{subnet}: {gap}")));
+                continue;
+            }
         };
-        let nats = paths.network().nat_gateways.known().into_iter().flatten();
-        let nat = nats.into_iter().find(|nat| nat.id == *id);
+        let nat = match paths.network().nat_gateways.read() {
+            Ok(nats) => nats.iter().find(|nat| nat.id == *id),
+            Err(why) => {
+                findings.push(Finding::unknown(format!("NAT gateway {id}: {why}")));
+                continue;
+            }
+        };
         has_nat = true;
         if nat.is_some_and(NatGateway::is_regional) {
             evidence.push(format!("regional NAT gateway {id} serves all Availability Zones"));

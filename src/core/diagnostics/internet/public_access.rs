@@ -21,7 +21,11 @@ pub(crate) fn before_nat(network: &Network, nat: &NatGateway) -> Block {
     match (judged(nat.subnet.as_ref()), &nat.subnet) {
         // It is in no subnet: what an exclusion for a subnet means for it is not documented.
         (Block::Stopped(why), None) => {
-            let mut subnets = network.subnets.known().into_iter().flatten();
+            let subnets = match network.subnets.read() {
+                Ok(subnets) => subnets,
+                Err(unread) => return Block::Unknown(format!("{why}, unless a subnet is excluded: {unread}")),
+            };
+            let mut subnets = subnets.iter();
             let excluded =
                 subnets.find(|subnet| subnet.vpc == nat.vpc && !matches!(judged(Some(&subnet.id)), Block::Stopped(_)));
             match excluded {
@@ -41,8 +45,11 @@ pub(crate) fn before_any_nat(network: &Network, vpc: &VpcId) -> Block {
     let judged = |subnet| network.at_internet_gateway(vpc, subnet, Through::OutboundOnly);
     match judged(None) {
         Block::Stopped(why) => {
-            let subnets = network.subnets.known().into_iter().flatten();
-            let of_vpc = subnets.filter(|subnet| subnet.vpc == *vpc);
+            let subnets = match network.subnets.read() {
+                Ok(subnets) => subnets,
+                Err(unread) => return Block::Unknown(format!("{why}, unless a subnet of it is excluded: {unread}")),
+            };
+            let of_vpc = subnets.iter().filter(|subnet| subnet.vpc == *vpc);
             let mut blocks = of_vpc.map(|subnet| judged(Some(&subnet.id)));
             let better = blocks.find(|block| !matches!(block, Block::Stopped(_)));
             better.unwrap_or(Block::Stopped(why))

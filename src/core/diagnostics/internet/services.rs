@@ -270,12 +270,17 @@ fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
             findings,
         };
     }
+    // It fails only where both fail.
+    let worst = worst(&named.findings).min(worst(&other.findings));
     findings.extend(named.findings);
     findings.extend(other.findings);
+    for finding in &mut findings {
+        finding.status = finding.status.min(worst);
+    }
     Way {
         how: format!("{} or {}", named.how, other.how),
         by_endpoint: true,
-        lacks_internet: named.lacks_internet || other.lacks_internet,
+        lacks_internet: worst == Status::Fail && (named.lacks_internet || other.lacks_internet),
         evidence: named.evidence.into_iter().chain(other.evidence).collect(),
         findings,
     }
@@ -294,14 +299,23 @@ fn otherwise(
     resolves(paths, traveller.vpc, &mut findings, &mut Vec::new());
     let mut numbers = Numbers::default();
     let mut left: Vec<&SubnetId> = Vec::new();
+    let gateways: Vec<&Endpoint> = endpoints
+        .iter()
+        .copied()
+        .filter(|found| found.kind == EndpointKind::Gateway && found.state == "available")
+        .collect();
     for &subnet in &traveller.subnets {
-        let table = paths.route_table(subnet).ok().map(|table| &table.id);
-        let gateway = endpoints.iter().find(|found| {
-            found.kind == EndpointKind::Gateway
-                && found.state == "available"
-                && table.is_some_and(|table| found.route_tables.contains(table))
-        });
-        match gateway {
+        let table = match paths.route_table(subnet) {
+            Ok(table) => Some(&table.id),
+            Err(_) if gateways.is_empty() => None,
+            Err(gap) => {
+                let text = format!("whether {subnet} leads to a gateway endpoint for {service}: {gap}");
+                findings.push(Finding::unknown(text));
+                continue;
+            }
+        };
+        let of_table = |found: &&&Endpoint| table.is_some_and(|table| found.route_tables.contains(table));
+        match gateways.iter().find(of_table) {
             Some(endpoint) => {
                 evidence.push(format!("{service} from {subnet}: gateway endpoint {}", endpoint.id));
                 findings.extend(by_gateway(paths, traveller, service, endpoint, subnet, &mut numbers));

@@ -53,6 +53,14 @@ impl Peering {
         !self.is_active() && !INACTIVE.contains(&self.status.as_str())
     }
 
+    /// That its state is one that this program does not know, in words.
+    pub fn doubt(&self) -> String {
+        format!(
+            "peering connection {} has the state {:?}, which this version does not know",
+            self.id, self.status
+        )
+    }
+
     /// Whether it is between these two.
     pub fn connects(&self, a: &VpcId, b: &VpcId) -> bool {
         let ends = (&self.requester.vpc, &self.accepter.vpc);

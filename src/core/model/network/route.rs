@@ -28,6 +28,16 @@ pub struct RouteTable {
     pub tags: BTreeMap<String, String>,
 }
 
+impl RouteTable {
+    /// The prefix lists that its routes name.
+    pub fn prefix_lists(&self) -> impl Iterator<Item = &PrefixListId> {
+        self.routes.iter().filter_map(|route| match &route.destination {
+            Destination::PrefixList(id) => Some(id),
+            Destination::Cidr(_) => None,
+        })
+    }
+}
+
 /// A subnet's explicit association with a route table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Association {

@@ -139,10 +139,7 @@ pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
 /// over no family of addresses that both have.
 pub fn stopped_by_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> BTreeSet<(usize, usize)> {
     let naming = naming(paths, leg);
-    // Where it is not known how the VPCs are connected, a rule that names a group may count.
-    let network = paths.network();
-    let is_unread = network.peerings.read().is_err() || network.route_tables.read().is_err();
-    let may_count = matches!(naming, Naming::MayCount(_)) || (naming == Naming::DoesNotCount && is_unread);
+    let may_count = matches!(naming, Naming::MayCount(_));
     let lets = |own: &End<'_>, direction, other: &End<'_>, v6| -> Vec<Option<bool>> {
         let is_doubtful = may_count && named(paths, own, direction, other).is_some();
         let peers: &[GroupId] = if naming == Naming::Counts { &other.groups } else { &[] };
@@ -172,29 +169,50 @@ pub fn stopped_by_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> BTreeSet<(usize, u
 enum Naming {
     /// Within a VPC, and across an active peering connection within one Region.
     Counts,
-    /// Across a transit gateway, named here, it does if the gateway supports it (`SecurityGroupReferencingSupport`).
+    /// That is not known, and why, as the end of a sentence: across a transit gateway it does if the gateway supports it
+    /// (`SecurityGroupReferencingSupport`).
     MayCount(String),
     /// Otherwise it does not.
     DoesNotCount,
 }
 
 fn naming(paths: &Paths<'_>, leg: &Leg<'_>) -> Naming {
-    let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
-    let is_peered = peerings
-        .iter()
-        .any(|peering| peering.is_active() && peering.is_within_region());
-    if leg.is_within_vpc() || is_peered {
+    if leg.is_within_vpc() {
         return Naming::Counts;
     }
-    let gateway = leg.pairs().find_map(|(row, column)| {
-        let (from, to) = (leg.from.subnets.get(row)?, leg.to.subnets.get(column)?);
-        let ways = paths.ways(from, to, Leg::is_v6(paths, from, to)).ok()?;
-        ways.iter().find_map(|way| match &way.hop.route?.target {
-            RouteTarget::TransitGateway(id) => Some(id.clone()),
-            _ => None,
-        })
-    });
-    gateway.map_or(Naming::DoesNotCount, Naming::MayCount)
+    let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
+    let within_region: Vec<_> = peerings.iter().filter(|peering| peering.is_within_region()).collect();
+    if within_region.iter().any(|peering| peering.is_active()) {
+        return Naming::Counts;
+    }
+    let unread = |why: &str| Naming::MayCount(format!(", and whether it counts is not known: {why}"));
+    if let Err(why) = paths.network().peerings.read() {
+        return unread(why);
+    }
+    if let Some(peering) = within_region.iter().find(|peering| peering.is_doubtful()) {
+        return unread(&peering.doubt());
+    }
+    let mut gap = None;
+    for (row, column) in leg.pairs() {
+        let (from, to) = (leg.from.subnets[row], leg.to.subnets[column]);
+        match paths.ways(from, to, Leg::is_v6(paths, from, to)) {
+            Ok(ways) => {
+                let targets = ways.iter().filter_map(|way| Some(&way.hop.route?.target));
+                let mut gateways = targets.filter_map(|target| match target {
+                    RouteTarget::TransitGateway(id) => Some(id),
+                    _ => None,
+                });
+                if let Some(id) = gateways.next() {
+                    return Naming::MayCount(format!(
+                        " behind transit gateway {id}: it counts only if the gateway and its attachments support references to security groups, which was not read"
+                    ));
+                }
+            }
+            Err(why) => gap = gap.or(Some(why)),
+        }
+    }
+    // Without the routes, it may be a transit gateway that connects the VPCs.
+    gap.map_or(Naming::DoesNotCount, |why| unread(&why))
 }
 
 /// The other end's group that a rule of this end names.
@@ -296,10 +314,8 @@ impl Gate<'_, '_> {
             return Finding::unknown(format!("it is not known whether tcp {port} is let through: {gap}"));
         }
         let named = named(paths, own, self.direction, self.other);
-        if let (Some(id), Naming::MayCount(gateway)) = (named, naming) {
-            return Finding::unknown(format!(
-                "a rule names {id}, which is in another VPC behind transit gateway {gateway}: it counts only if the gateway and its attachments support references to security groups, which was not read"
-            ));
+        if let (Some(id), Naming::MayCount(why)) = (named, naming) {
+            return Finding::unknown(format!("a rule names {id}, which is in another VPC{why}"));
         }
         let is_whole = matches!(passage.blocked.blocks(), [block] if *block == wanted);
         let text = if is_whole {

@@ -62,6 +62,12 @@ fn overlap(paths: &Paths<'_>, leg: &Leg<'_>) -> Option<String> {
 
 /// Ranges of which it is not known whether they count, and so whether they overlap.
 fn doubtful_ranges(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<String> {
+    if let Err(why) = paths.network().vpcs.read() {
+        return vec![format!(
+            "whether the ranges of {} and {} overlap: {why}",
+            leg.from.vpc, leg.to.vpc
+        )];
+    }
     let vpcs = [leg.from.vpc, leg.to.vpc].into_iter().filter_map(|id| paths.vpc(id));
     let doubtful = vpcs.flat_map(|vpc| vpc.doubtful_cidrs.iter().map(move |found| (vpc, found)));
     doubtful
