@@ -358,7 +358,7 @@ impl RunDocument {
     }
 
     /// The document of a run of `diagnose --fix` that did not fail, with the checks at its end.
-        pub fn fix(ended: &Converged<Seen>, checks: Checks, api_calls: ApiCalls) -> Self {
+    pub fn fix(ended: &Converged<Seen>, checks: Checks, api_calls: ApiCalls) -> Self {
         let result = match ResultName::of(ended.ending, ResultName::Fixed) {
             ResultName::Fixed | ResultName::Unchanged if checks.verdict == Status::Fail => ResultName::Incomplete,
             result => result,

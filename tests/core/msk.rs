@@ -1054,6 +1054,9 @@ fn the_headline_says_that_nothing_is_polled() {
     for (change, expected) in table {
         let mut scene = scene();
         scene.mode = Some(MappingMode::Provisioned);
+        scene.function = Some(function());
+        let login = PolicyDocument::read(&poll_msk(CLUSTER)).unwrap();
+        scene.policies = Part::Read(RolePolicies::only([execution_role(true), login]));
         change(&mut scene);
         let headline = check(&scene).headline;
         assert!(headline.starts_with(expected), "{expected}: {headline}");
