@@ -566,6 +566,7 @@ async fn describe_network_interfaces(client: &Client, which: InterfaceFilter<'_>
             .as_ref()
             .map(types::NetworkInterfaceType::as_str);
         let groups = interface.groups.unwrap_or_default().into_iter();
+        let groups: Vec<GroupId> = groups.filter_map(|group| Some(group.group_id?.into())).collect();
         Answer::Ok(DescribedInterface {
             is_of_service: is_of_service(kind, interface.requester_id.as_deref(), &description),
             interface: Interface {
@@ -581,9 +582,10 @@ async fn describe_network_interfaces(client: &Client, which: InterfaceFilter<'_>
                     .status
                     .map(|status| status.as_str().to_owned())
                     .unwrap_or_default(),
+                groups: groups.clone(),
             },
             description,
-            groups: groups.filter_map(|group| Some(group.group_id?.into())).collect(),
+            groups,
         })
     };
     let which = match which {

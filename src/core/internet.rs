@@ -9,6 +9,7 @@ mod range;
 pub use build::{Building, connection, draft, draft_for};
 pub use range::free_block;
 
+pub use crate::diagnostics::internet::names::is_global_only;
 pub use crate::diagnostics::internet::{Answer, Scene, Traveller, Wish, nat_can_lead_out};
 use crate::diagnostics::{Check, internet};
 use crate::escape::word;

@@ -18,7 +18,7 @@ mod role;
 mod setup;
 
 pub use document::{Condition, Effect, PolicyDocument, Principal, Statement, Texts, literal};
-pub use endpoint::{Caller, Reach, for_mapping, reach_through_endpoint, through_endpoint};
+pub use endpoint::{Caller, Reach, for_mapping, names_account, reach_through_endpoint, through_endpoint};
 pub use evaluate::{Context, Request, Verdict, evaluate};
 pub use execution_role::{
     INTERFACE_ACTIONS, InterfaceChange, Lack, MSK_ACTIONS, SOURCE_FUNCTION, execution_role, lacks, lacks_for_change,

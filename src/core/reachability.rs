@@ -21,7 +21,7 @@ pub use region::{Addresses, Block, Ports, Region};
 pub use route::{Hop, RouteFault, Way};
 
 use crate::model::network::{Network, NetworkAcl, Part, Peering, RouteTable, Subnet, Vpc};
-use crate::model::{Direction, GroupId, PeeringId, PrefixListId, SubnetId, VpcId};
+use crate::model::{Direction, GroupId, PeeringId, PrefixListId, RouteTableId, SubnetId, VpcId};
 use acl::CompiledAcl;
 use group::CompiledGroup;
 use route::CompiledTable;
@@ -279,6 +279,18 @@ impl<'n> Paths<'n> {
     /// The table could not be read.
     pub fn hops(&self, subnet: &SubnetId, addresses: Addresses) -> Result<Vec<Hop<'n>>, Gap> {
         Ok(self.compiled_table(subnet)?.hops(addresses))
+    }
+
+    /// Where a route table leads with these addresses, whatever it is associated with.
+    ///
+    /// # Errors
+    ///
+    /// The table could not be read, or is not among what was.
+    pub fn hops_of(&self, table: &RouteTableId, addresses: Addresses) -> Result<Vec<Hop<'n>>, Gap> {
+        self.network.route_tables.read()?;
+        let found = self.tables.iter().find(|found| found.table.id == *table);
+        let found = found.ok_or_else(|| format!("route table {table} cannot be seen from this account"))?;
+        Ok(found.hops(addresses))
     }
 
     /// Where the traffic of a subnet to another one goes.

@@ -20,7 +20,7 @@ use crate::python;
 use crate::world::program;
 
 /// What the reader has to choose, with something that could be chosen.
-const CHOSEN: [(&str, &str); 10] = [
+const CHOSEN: [(&str, &str); 11] = [
     ("ALLOCATION", "eipalloc-0a1b"),
     (
         "ARN",
@@ -33,6 +33,7 @@ const CHOSEN: [(&str, &str); 10] = [
     ("CIDR", "10.9.0.0/16"),
     ("GATEWAY", "igw-0a1b"),
     ("GROUP", "sg-0a1b"),
+    ("INSTANCE", "i-0a1b"),
     ("NAT_GATEWAY", "nat-0a1b"),
     (
         "SECRET_ARN",
@@ -312,6 +313,34 @@ fn situations() -> Vec<Situation> {
         of("network.json", MAILER, |account| {
             instance(account, &json!({"SourceDestCheck": false}));
         }),
+        of("network.json", MAILER, |account| {
+            instance(
+                account,
+                &json!({"SourceDestCheck": false, "PublicIp": "203.0.113.9", "Status": "available"}),
+            );
+        }),
+        of("network.json", BUILD, |account| {
+            no_way_out(account);
+            route(
+                account,
+                &json!({"DestinationCidrBlock": "0.0.0.0/1", "NatGatewayId": "nat-0a01"}),
+            );
+            route(
+                account,
+                &json!({"DestinationCidrBlock": "128.0.0.0/1", "TransitGatewayId": "tgw-1"}),
+            );
+        }),
+        of(
+            "network.json",
+            "internet check --function mailer --service s3",
+            |account| {
+                account["VpcEndpoints"] = json!([]);
+                route(
+                    account,
+                    &json!({"DestinationPrefixListId": "pl-0a01", "GatewayId": "vpce-0a09", "State": "blackhole"}),
+                );
+            },
+        ),
         of("network.json", MAILER, |account| {
             account["Functions"][4]["VpcConfig"]["Ipv6AllowedForDualStack"] = json!(true);
         }),

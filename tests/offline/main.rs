@@ -25,6 +25,7 @@ mod guarded;
 mod impact;
 mod internet;
 mod internet_checks;
+mod internet_subnets;
 mod interposed;
 mod limits;
 mod manifests;

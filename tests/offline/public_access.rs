@@ -41,7 +41,12 @@ fn account_with(way: Way) -> Value {
         }
         Way::Instance => {
             value["NetworkInterfaces"] = json!([{"NetworkInterfaceId": "eni-1", "VpcId": VPC, "SubnetId": "subnet-c",
-                "SourceDestCheck": false, "PublicIp": "203.0.113.7"}]);
+                "SourceDestCheck": false, "PublicIp": "203.0.113.7", "Groups": [{"GroupId": "sg-nat"}]}]);
+            value["SecurityGroups"].as_array_mut().unwrap().push(
+                json!({"GroupId": "sg-nat", "GroupName": "nat", "VpcId": VPC,
+                "IpPermissions": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}],
+                "IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}),
+            );
             json!({"DestinationCidrBlock": "0.0.0.0/0", "NetworkInterfaceId": "eni-1"})
         }
     };

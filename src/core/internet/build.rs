@@ -15,7 +15,7 @@ use ipnet::{IpNet, Ipv4Net};
 use super::{Scene, Traveller, Wish, endpoints, range::free_block};
 use crate::diagnostics::Status;
 use crate::diagnostics::internet::public_access;
-use crate::diagnostics::internet::way::{Exit, Fault, WayOut, instance_fault, nat_fault, way_out};
+use crate::diagnostics::internet::way::{Exit, Fault, WayOut, instance_fault, nat_fault, way_out, ways_out};
 use crate::escape::word;
 use crate::model::network::public_access::Block;
 use crate::model::network::{Network, Own, Part, RouteTable, Subnet};
@@ -170,42 +170,26 @@ impl<'s> Builder<'_, 's> {
 
     /// Each of the traveller's subnets gets a way out.
     pub(super) fn internet(&mut self) -> Result<(), InternetUnmet> {
-        let mut public = Vec::new();
+        let mut public: Vec<SubnetId> = Vec::new();
         let mut lacking: Vec<&'s SubnetId> = Vec::new();
-        for subnet in &self.traveller.subnets {
-            let way = way_out(self.paths, subnet, false).map_err(|why| InternetUnmet::Unreadable {
+        for &subnet in &self.traveller.subnets {
+            let ways = ways_out(self.paths, subnet, false).map_err(|why| InternetUnmet::Unreadable {
                 what: "a route table",
                 why,
             })?;
-            self.refuse_stopped(subnet, &way.exit)?;
-            match &way.exit {
-                Exit::InternetGateway(_) => public.push((*subnet).clone()),
-                Exit::None | Exit::Blackhole(_) => lacking.push(subnet),
-                Exit::Doubtful(target, why) => {
-                    return Err(elsewhere(subnet, way.table, &format!("{target} ({why})")));
-                }
-                Exit::Elsewhere(target) => return Err(elsewhere(subnet, way.table, &target.to_string())),
-                Exit::Nat(id) => {
-                    if !self.judge_nat(id)? {
-                        lacking.push(subnet);
+            for way in ways {
+                self.refuse_stopped(subnet, &way.exit)?;
+                if matches!(way.exit, Exit::InternetGateway(_)) {
+                    if !public.contains(subnet) {
+                        public.push(subnet.clone());
                     }
-                }
-                Exit::Instance(id) => match instance_fault(self.paths, id) {
-                    None => self
-                        .building
-                        .reasons
-                        .push(format!("{subnet} reaches the internet through network interface {id}.")),
-                    Some(Fault::Unseen(_)) => lacking.push(subnet),
-                    Some(_) => {
-                        return Err(elsewhere(
-                            subnet,
-                            way.table,
-                            &format!(
-                                "network interface {id}, which does not work as that of a NAT instance (see `autoconnect internet check`)"
-                            ),
-                        ));
+                } else if self.lacks(subnet, &way)? {
+                    // Several routes that share the internet are someone's choice.
+                    if !way.is_whole() {
+                        return Err(shared(subnet, &way));
                     }
-                },
+                    lacking.push(subnet);
+                }
             }
         }
         if !public.is_empty() {
@@ -215,7 +199,7 @@ impl<'s> Builder<'_, 's> {
         let mut chosen = Vec::new();
         for subnet in lacking {
             let nat = self.nat_for(subnet)?;
-            let Ok(WayOut { table, exit }) = way_out(self.paths, subnet, false) else {
+            let Ok(WayOut { table, exit, .. }) = way_out(self.paths, subnet, false) else {
                 continue;
             };
             by_table.entry(table.id.as_str()).or_default().insert(nat.clone());
@@ -229,25 +213,68 @@ impl<'s> Builder<'_, 's> {
                 .push(format!("{subnet}: route table {} {why}.", table.id));
             chosen.push((subnet, table, !matches!(exit, Exit::None), nat));
         }
+        let moved: Vec<(&SubnetId, &RouteTable, Nat)> = chosen
+            .iter()
+            .map(|(subnet, table, _, nat)| (*subnet, *table, nat.clone()))
+            .collect();
         for (subnet, table, replaces, nat) in chosen {
             let is_one = by_table.get(table.id.as_str()).is_some_and(|nats| nats.len() == 1);
-            self.lead_out(subnet, table, replaces, &nat, is_one)?;
+            let along = moved.iter().filter(|(_, other, of)| other.id == table.id && *of == nat);
+            let along: Vec<&SubnetId> = along.map(|(subnet, ..)| *subnet).collect();
+            self.lead_out((subnet, &along), table, replaces, &nat, is_one)?;
         }
         Ok(())
+    }
+
+    /// Whether a way out is not there, so that it has to be built.
+    fn lacks(&mut self, subnet: &SubnetId, way: &WayOut<'_>) -> Result<bool, InternetUnmet> {
+        match &way.exit {
+            Exit::InternetGateway(_) => Ok(false),
+            Exit::None | Exit::Blackhole(_) => Ok(true),
+            Exit::Doubtful(target, why) => Err(elsewhere(subnet, way, &format!("{target} ({why})"))),
+            Exit::Elsewhere(target) => Err(elsewhere(subnet, way, &target.to_string())),
+            Exit::Nat(id) => Ok(!self.judge_nat(id)?),
+            Exit::Instance(id) => match instance_fault(self.paths, self.traveller, subnet, id, false) {
+                None => {
+                    self.building
+                        .reasons
+                        .push(format!("{subnet} reaches the internet through network interface {id}."));
+                    Ok(false)
+                }
+                Some(Fault::Unseen(_)) => Ok(true),
+                Some(Fault::Unknown(why)) => Err(elsewhere(
+                    subnet,
+                    way,
+                    &format!("network interface {id}, and it is not known whether it works ({why})"),
+                )),
+                Some(_) => Err(elsewhere(
+                    subnet,
+                    way,
+                    &format!(
+                        "network interface {id}, which does not work as that of a NAT instance (see `autoconnect internet check`)"
+                    ),
+                )),
+            },
+        }
     }
 
     /// What works except for VPC Block Public Access is neither replaced nor added to.
     fn refuse_stopped(&self, subnet: &SubnetId, exit: &Exit<'_>) -> Result<(), InternetUnmet> {
         let fault = match exit {
             Exit::Nat(id) => nat_fault(self.paths, id),
-            Exit::Instance(id) => instance_fault(self.paths, id),
+            Exit::Instance(id) => instance_fault(self.paths, self.traveller, subnet, id, false),
             _ => return Ok(()),
         };
         if !matches!(fault, None | Some(Fault::Pending(_))) {
             return Ok(());
         }
-        match public_access::before_exit(self.paths, subnet) {
-            Some((what, place, Block::Stopped(why))) => {
+        let exits = public_access::before_exits(self.paths, subnet).into_iter();
+        let mut stopped = exits.filter_map(|found| match found.block {
+            Block::Stopped(why) => Some((found.what, found.place, why)),
+            _ => None,
+        });
+        match stopped.next() {
+            Some((what, place, why)) => {
                 let mode = match exit {
                     Exit::Nat(_) => "allow-egress",
                     _ => "allow-bidirectional",
@@ -255,7 +282,7 @@ impl<'s> Builder<'_, 's> {
                 let remedy = public_access::exclude(self.network, self.traveller.vpc, place.as_ref(), mode);
                 Err(InternetUnmet::PublicAccess { what, why, remedy })
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -334,11 +361,36 @@ impl<'s> Builder<'_, 's> {
     }
 }
 
-fn elsewhere(subnet: &SubnetId, table: &RouteTable, target: &str) -> InternetUnmet {
+fn elsewhere(subnet: &SubnetId, way: &WayOut<'_>, target: &str) -> InternetUnmet {
+    if !way.is_whole() {
+        return shared(subnet, way);
+    }
     InternetUnmet::LeadsElsewhere {
         subnet: subnet.clone(),
-        table: table.id.clone(),
+        table: way.table.id.clone(),
         target: target.to_owned(),
+    }
+}
+
+/// One of several routes that share the internet is not known to work.
+fn shared(subnet: &SubnetId, way: &WayOut<'_>) -> InternetUnmet {
+    let (range, table) = (way.range(false), &way.table.id);
+    let target = way.route.map(|route| route.target.to_string()).unwrap_or_default();
+    InternetUnmet::NotOurs {
+        what: format!(
+            "{range} of {table}, the route table of {subnet}, leads to {target}, which is not known to lead to the internet; several routes of {table} share the internet, and they are left unchanged"
+        ),
+        remedies: way
+            .route
+            .map(|route| {
+                format!(
+                    "if nothing needs it: aws ec2 delete-route --route-table-id {} {}",
+                    word(table),
+                    route.destination.option()
+                )
+            })
+            .into_iter()
+            .collect(),
     }
 }
 

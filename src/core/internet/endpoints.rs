@@ -2,17 +2,16 @@
 
 use super::build::{Builder, connection};
 use crate::diagnostics::connection::dns::private_names;
-use crate::diagnostics::internet::checks::leads_out;
+use crate::diagnostics::internet::checks::{leads_out, way_to_services};
 use crate::diagnostics::internet::names::is_global_only;
 use crate::diagnostics::internet::services::{faults, policy};
-use crate::diagnostics::internet::way::way_out;
 use crate::diagnostics::{Finding, Status, none_fails};
 use crate::endpoint::{
     HTTPS, Naming, by_name, change, create, crossings, endpoint_tags, group_of, inbound, is_alive, lets_in, listed,
     named, of_service, one_in_each_zone, outbound, prepare, ranges, unnamed,
 };
 use crate::escape::word;
-use crate::model::network::{Endpoint, EndpointKind, has_gateway};
+use crate::model::network::{Endpoint, EndpointKind, RouteTable, has_gateway};
 use crate::model::{Direction, GroupId, RouteTableId, SecurityGroup, SubnetId};
 use crate::plan::Ref;
 use crate::plan::network::{EndpointPlan, EndpointWish};
@@ -64,19 +63,42 @@ pub(super) fn build(builder: &mut Builder<'_, '_>) -> Result<(), InternetUnmet> 
     Ok(())
 }
 
-/// Whether the internet is a way that works, from every subnet.
+/// Whether the internet is a way that works, from every subnet. ACLs and groups that could not be read do not count.
 fn all_lead_out(builder: &Builder<'_, '_>) -> bool {
-    let stops = builder
-        .traveller
-        .checks(builder.paths)
-        .iter()
-        .any(|check| check.status == Status::Fail);
-    !stops
-        && builder
-            .traveller
-            .subnets
-            .iter()
-            .all(|subnet| leads_out(builder.paths, subnet) == Some(true))
+    let routes = ["default-route", "route-active", "nat-gateways", "public-access"];
+    let checks = way_to_services(builder.paths, builder.traveller);
+    !checks.iter().any(|check| match check.status {
+        Status::Fail => true,
+        Status::Unknown => routes.contains(&check.id.as_str()),
+        Status::Pass | Status::Warn => false,
+    })
+}
+
+/// The traveller's subnets that do not reach the internet, or are not known to, in words.
+fn not_out(builder: &Builder<'_, '_>) -> String {
+    let traveller = builder.traveller;
+    let by = |wanted| -> Vec<&SubnetId> {
+        let subnets = traveller.subnets.iter().copied();
+        let led = subnets.filter(|subnet| leads_out(builder.paths, traveller, subnet) == wanted);
+        led.collect()
+    };
+    match (by(Some(false)), by(None)) {
+        (shut, untold) if shut.len() == traveller.subnets.len() || (shut.is_empty() && untold.is_empty()) => {
+            "the function has no way to the internet".to_owned()
+        }
+        (shut, untold) if untold.is_empty() => {
+            format!("the function has no way to the internet from {}", listed(&shut))
+        }
+        (shut, untold) if shut.is_empty() => format!(
+            "it is not known whether the function has a way to the internet from {}",
+            listed(&untold)
+        ),
+        (shut, untold) => format!(
+            "the function has no way to the internet from {}, and it is not known whether from {}",
+            listed(&shut),
+            listed(&untold)
+        ),
+    }
 }
 
 /// An endpoint that the service's name leads to is used. What is wrong with it is not ours to change, except that its
@@ -120,25 +142,27 @@ fn by_gateway(
         .find(|found| found.kind == EndpointKind::Gateway && is_alive(found));
     let mut tables: Vec<Ref<RouteTableId>> = Vec::new();
     let mut moved: Vec<(SubnetId, Ref<RouteTableId>)> = Vec::new();
-    for subnet in builder.traveller.subnets.clone() {
-        let Ok(way) = way_out(builder.paths, subnet, false) else {
-            continue;
-        };
-        if gateway.is_some_and(|gateway| gateway.route_tables.contains(&way.table.id)) {
-            continue;
-        }
-        let table = if builder.is_own(way.table) {
-            Ref::Existing(way.table.id.clone())
+    let (paths, subnets) = (builder.paths, builder.traveller.subnets.clone());
+    let without: Vec<(&SubnetId, &RouteTable)> = subnets
+        .into_iter()
+        .filter_map(|subnet| Some((subnet, paths.route_table(subnet).ok()?)))
+        .filter(|(_, table)| !gateway.is_some_and(|gateway| gateway.route_tables.contains(&table.id)))
+        .collect();
+    for (subnet, own) in &without {
+        let table = if builder.is_own(own) {
+            Ref::Existing(own.id.clone())
         } else {
             // Other subnets would reach the service by the endpoint too, from other addresses than now.
-            let role = format!("private-routes-{}-endpoints", way.table.id);
-            builder.own_table(way.table, &role, true)?.0
+            let role = format!("private-routes-{}-endpoints", own.id);
+            let along = without.iter().filter(|(_, other)| other.id == own.id);
+            let along: Vec<&SubnetId> = along.map(|(subnet, _)| *subnet).collect();
+            builder.own_table(own, &role, true, &along)?.0
         };
         let is_there = gateway.is_some_and(|gateway| gateway.route_tables.iter().any(|id| table.is(id)));
         if !is_there && !tables.contains(&table) {
             tables.push(table.clone());
         }
-        moved.push((subnet.clone(), table));
+        moved.push(((*subnet).clone(), table));
     }
     if moved.is_empty() {
         builder
@@ -147,8 +171,14 @@ fn by_gateway(
             .push(format!("{service} is reached through a gateway endpoint."));
         return Ok(());
     }
+    let whose = if moved.len() == builder.traveller.subnets.len() {
+        "the function's subnets".to_owned()
+    } else {
+        let moved: Vec<&SubnetId> = moved.iter().map(|(subnet, _)| subnet).collect();
+        listed(&moved)
+    };
     builder.building.reasons.push(format!(
-        "{service}: the route tables of the function's subnets have no gateway endpoint for it."
+        "{service}: the route tables of {whose} have no gateway endpoint for it."
     ));
     match gateway {
         _ if tables.is_empty() => {}
@@ -181,9 +211,8 @@ fn by_interface(builder: &mut Builder<'_, '_>, region: &str, service: &str) -> R
         ),
         remedies,
     })?;
-    builder.building.reasons.push(format!(
-        "{service}: {vpc} has no endpoint for it, and the function has no way to the internet."
-    ));
+    let reason = format!("{service}: {vpc} has no endpoint for it, and {}.", not_out(builder));
+    builder.building.reasons.push(reason);
     let naming = named(builder.network, region, service, Some(&EndpointKind::Interface));
     let subnets = one_in_each_zone(builder.paths, builder.traveller.subnets.iter().copied(), &[], &naming);
     if subnets.is_empty() {

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 pub use gateway::{
     Address, EgressOnlyGateway, Endpoint, EndpointKind, EndpointService, Interface, InternetGateway, NatGateway,
-    NatMode, has_gateway,
+    NatMode, WELL_KNOWN, has_gateway,
 };
 pub use peering::{Peering, PeeringSide};
 pub use public_access::{Exclusion, PublicAccess};

@@ -25,7 +25,7 @@ pub fn headline(scene: &MskScene, needs: &Needs, checks: &[Check]) -> String {
             .any(|check| check.id == id && check.status == Status::Fail)
     };
     let no_way = format!(
-        "From its subnets neither NAT gateways nor endpoints lead to all of {}",
+        "Neither NAT gateways nor endpoints lead from all of its subnets to all of {}",
         services(needs).join(", ")
     );
     let message = if failed(NAT) && failed(ENDPOINTS) {

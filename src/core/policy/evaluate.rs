@@ -145,7 +145,6 @@ pub(super) fn applies(statement: &Statement, request: Request<'_>) -> Holds {
         not_action,
         resource,
         not_resource,
-        condition,
         ..
     } = statement;
     let action = covers(action, not_action, |pattern| {
@@ -158,11 +157,20 @@ pub(super) fn applies(statement: &Statement, request: Request<'_>) -> Holds {
     let resource = covers(resource, not_resource, |pattern| {
         with_variables(pattern, |pattern| is_like(pattern, request.resource))
     });
-    let conditions = condition.iter().flat_map(|(operator, keys)| {
-        let of_key = move |(key, wanted): (&String, &Texts)| condition_holds(operator, key, wanted, request.context);
+    Holds::all([action, resource, conditions_hold(statement, request.context)])
+}
+
+/// Whether the conditions of a statement hold.
+pub(super) fn conditions_hold(statement: &Statement, context: &Context) -> Holds {
+    Holds::all(statement.condition.iter().flat_map(|(operator, keys)| {
+        let of_key = move |(key, wanted): (&String, &Texts)| condition_holds(operator, key, wanted, context);
         keys.iter().map(of_key)
-    });
-    Holds::all([action, resource].into_iter().chain(conditions))
+    }))
+}
+
+/// Whether a pattern without variables fits a text.
+pub(super) fn is_like_text(pattern: &str, text: &str) -> bool {
+    is_like(&tokens(pattern), text)
 }
 
 /// Whether a statement is about something: by a list of what it is about, or of what it is not about.

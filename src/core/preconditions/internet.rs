@@ -126,6 +126,9 @@ impl InternetUnmet {
                 "see whether it leads to the internet; if nothing needs it, delete it with `aws ec2 delete-route --route-table-id {} --destination-cidr-block 0.0.0.0/0`, then run again",
                 word(table)
             ),
+            Self::NotOurs { remedies, .. } if remedies.is_empty() => {
+                "see whether it leads to the internet, with `autoconnect internet check`; if it does, nothing has to be built".to_owned()
+            }
             Self::NotOurs { remedies, .. } => format!("fix it, then run again:\n  {}", remedies.join("\n  ")),
             Self::NameTaken(taken) => taken.hint(),
             Self::RoutesNotCopied { table, .. } => format!(

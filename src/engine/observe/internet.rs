@@ -5,7 +5,7 @@ use super::scene::vpc_of;
 use super::{ObserveError, the_function};
 use crate::cloud::{Answer, Cloud, GatewayFilter, GroupFilter, derived};
 use crate::endpoint::{GROUP_NAMES, Naming, named};
-use crate::internet::{Scene, connection};
+use crate::internet::{Scene, connection, is_global_only};
 use crate::model::network::Network;
 use crate::model::network::Own;
 use crate::model::{Place, VpcId};
@@ -41,6 +41,10 @@ pub async fn way_out(cloud: &dyn Cloud, function: &str, services: &[String]) -> 
         with_services(cloud, &mut network).await?;
         let region = Place::of(&function.arn).region;
         for service in services {
+            // Those with one endpoint for all Regions need no name in this one.
+            if is_global_only(service) {
+                continue;
+            }
             if let Naming::NoSuch { similar } = named(&network, region, service, None) {
                 return Err(ObserveError::NoSuchService {
                     service: service.clone(),

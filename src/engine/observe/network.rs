@@ -66,16 +66,13 @@ pub async fn network(cloud: &dyn Cloud, vpcs: &[VpcId], groups: &[GroupId]) -> A
     network.public_access = gateways.public_access;
     network.exclusions = gateways.exclusions;
     network.endpoints = endpoints;
-    let (more, lists, interfaces) = tokio::join!(
-        groups_of_endpoints(cloud, &network, groups),
-        prefix_lists(cloud, &network),
-        interfaces(cloud, &network)
-    );
-    if let (Part::Read(groups), more) = (&mut network.groups, more?) {
+    network.interfaces = interfaces(cloud, &network).await?;
+    let more = groups_of_others(cloud, &network, groups).await?;
+    if let Part::Read(groups) = &mut network.groups {
         groups.extend(more);
     }
-    network.prefix_lists = Part::Read(lists?);
-    network.interfaces = interfaces?;
+    // After all groups, since their rules name prefix lists too.
+    network.prefix_lists = Part::Read(prefix_lists(cloud, &network).await?);
     Ok(network)
 }
 
@@ -224,10 +221,13 @@ async fn with_dns(cloud: &dyn Cloud, ids: &[VpcId]) -> Answer<Part<Vec<Vpc>>> {
     Ok(Part::Read(vpcs))
 }
 
-async fn groups_of_endpoints(cloud: &dyn Cloud, network: &Network, known: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
+/// The groups of the endpoints, and of the interfaces that routes lead to.
+async fn groups_of_others(cloud: &dyn Cloud, network: &Network, known: &[GroupId]) -> Answer<Vec<SecurityGroup>> {
     let endpoints = network.endpoints.known().into_iter().flatten();
+    let interfaces = network.interfaces.known().into_iter().flatten();
     let ids: BTreeSet<&GroupId> = endpoints
         .flat_map(|endpoint| &endpoint.groups)
+        .chain(interfaces.flat_map(|interface| &interface.groups))
         .filter(|id| !known.contains(id))
         .collect();
     let ids: Vec<GroupId> = ids.into_iter().cloned().collect();

@@ -444,6 +444,7 @@ fn to_endpoint(entry: &EndpointEntry) -> Endpoint {
 
 fn to_interface(entry: &InterfaceEntry) -> DescribedInterface {
     let groups = entry.groups.iter();
+    let groups: Vec<GroupId> = groups.map(|group| group.group_id.as_str().into()).collect();
     DescribedInterface {
         interface: Interface {
             id: entry.network_interface_id.as_str().into(),
@@ -452,9 +453,10 @@ fn to_interface(entry: &InterfaceEntry) -> DescribedInterface {
             checks_destination: Some(entry.source_dest_check),
             public_address: entry.public_ip.clone(),
             status: entry.status.clone(),
+            groups: groups.clone(),
         },
         description: entry.description.clone(),
-        groups: groups.map(|group| group.group_id.as_str().into()).collect(),
+        groups,
         is_of_service: false,
     }
 }

@@ -414,7 +414,13 @@ fn to_interface(interface: Interface) -> InterfaceEntry {
         status: interface.status,
         public_ip: interface.public_address,
         description: String::new(),
-        groups: Vec::new(),
+        groups: interface
+            .groups
+            .iter()
+            .map(|id| GroupIdentifier {
+                group_id: id.to_string(),
+            })
+            .collect(),
     }
 }
 

@@ -94,11 +94,12 @@ pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let (outlets, gaps) = outlets(paths, traveller);
     findings.extend(gaps.into_iter().map(Finding::unknown));
     for (outlet, led) in outlets {
-        if traveller.subnets.contains(&outlet) {
-            continue;
+        if !traveller.subnets.contains(&outlet) {
+            borders.extend(Border::out(outlet, Addresses::ALL_V4, traveller.port));
         }
-        borders.extend(Border::out(outlet, Addresses::ALL_V4, traveller.port));
-        let inside = led.into_iter().filter_map(|subnet| paths.addresses(subnet, false));
+        // No ACL applies within one subnet.
+        let others = led.into_iter().filter(|subnet| *subnet != outlet);
+        let inside = others.filter_map(|subnet| paths.addresses(subnet, false));
         borders.extend(inside.flat_map(|inside| Border::inward(outlet, inside, traveller.port)));
     }
     for border in &borders {

@@ -5,22 +5,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::way::{
-    Exit, Fault, WayOut, instance_fault, nat_fault, public_part, side_roads, to_internet_gateway, to_public_nat,
-    way_out,
+    Exit, Fault, WayOut, instance_fault, leads_elsewhere, nat_fault, public_part, side_roads, to_internet_gateway,
+    to_public_nat, ways_out,
 };
 use super::{Traveller, acls, public_access};
 use crate::diagnostics::connection::dns::resolves;
-use crate::diagnostics::{Check, Finding};
+use crate::diagnostics::{Check, Finding, Status, verdict};
 use crate::escape::word;
-use crate::model::network::public_access::{Block as AtGateway, Through};
+use crate::model::network::public_access::Through;
 use crate::model::network::{NatGateway, RouteTarget, Subnet};
-use crate::model::{Direction, SubnetId};
+use crate::model::{Direction, InterfaceId, SubnetId};
 use crate::reachability::leg::acls::Numbers;
 use crate::reachability::leg::authorize;
 use crate::reachability::{Addresses, Block, Gap, Passage, Paths, Ports};
 
 /// All checks, in the order of the spec.
 pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
+    let mut checks = way_over_ipv4(paths, traveller);
+    checks.extend(ipv6(paths, traveller));
+    checks.push(dns(paths, traveller));
+    checks.push(agreement(paths, traveller));
+    checks.push(zones(paths, traveller));
+    checks
+}
+
+/// What stands between the traveller and the internet over IPv4.
+fn way_over_ipv4(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
     let mut checks = vec![
         default_route(paths, traveller),
         acls::check(paths, traveller),
@@ -35,11 +45,25 @@ pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
     if let Some(check) = public_access::check(paths, traveller) {
         checks.insert(place, check);
     }
-    checks.extend(ipv6(paths, traveller));
-    checks.push(dns(paths, traveller));
-    checks.push(agreement(paths, traveller));
-    checks.push(zones(paths, traveller));
     checks
+}
+
+/// What stands between the traveller and services that it reaches through the internet.
+pub(crate) fn way_to_services(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
+    let mut checks = way_over_ipv4(paths, traveller);
+    checks.push(dns(paths, traveller));
+    checks
+}
+
+/// What stands between the traveller and the internet over one family, names included: from all of its subnets, or, for
+/// what [`Traveller::alone`] gives, from one.
+pub(crate) fn of_family(paths: &Paths<'_>, traveller: &Traveller<'_>, v6: bool) -> Status {
+    if v6 {
+        let mut checks: Vec<Check> = ipv6(paths, traveller).into_iter().collect();
+        checks.push(dns(paths, traveller));
+        return verdict(&checks);
+    }
+    verdict(&way_to_services(paths, traveller))
 }
 
 /// Without a resolver, no name of the internet leads anywhere.
@@ -57,26 +81,40 @@ pub(crate) fn outlets<'n, 's>(
 ) -> (BTreeMap<&'n SubnetId, Vec<&'s SubnetId>>, Vec<Gap>) {
     let (mut outlets, mut gaps) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
     for &subnet in &traveller.subnets {
-        match outlet(paths, subnet) {
-            Ok(None) => {}
-            Ok(Some(outlet)) => outlets.entry(outlet).or_default().push(subnet),
-            Err(gap) => gaps.push(format!("where {subnet} leads to: {gap}")),
+        let ways = match ways_out(paths, subnet, false) {
+            Ok(ways) => ways,
+            Err(gap) => {
+                gaps.push(format!("where {subnet} leads to: {gap}"));
+                continue;
+            }
+        };
+        for way in ways {
+            match outlet(paths, &way.exit) {
+                Ok(None) => {}
+                Ok(Some(outlet)) => {
+                    let led = outlets.entry(outlet).or_default();
+                    if !led.contains(&subnet) {
+                        led.push(subnet);
+                    }
+                }
+                Err(gap) => gaps.push(format!("where {subnet} leads to: {gap}")),
+            }
         }
     }
     (outlets, gaps)
 }
 
-/// The subnet of the NAT gateway or the NAT instance that a subnet leads to.
-fn outlet<'n>(paths: &Paths<'n>, subnet: &SubnetId) -> Result<Option<&'n SubnetId>, Gap> {
+/// The subnet of the NAT gateway or the NAT instance that a way leads to.
+fn outlet<'n>(paths: &Paths<'n>, exit: &Exit<'n>) -> Result<Option<&'n SubnetId>, Gap> {
     let network = paths.network();
-    Ok(match way_out(paths, subnet, false)?.exit {
+    Ok(match exit {
         Exit::Nat(id) => {
             let mut nats = network.nat_gateways.read()?.iter();
-            nats.find(|nat| nat.id == *id).and_then(|nat| nat.subnet.as_ref())
+            nats.find(|nat| nat.id == **id).and_then(|nat| nat.subnet.as_ref())
         }
         Exit::Instance(id) => {
             let mut interfaces = network.interfaces.read()?.iter();
-            interfaces.find(|found| found.id == *id).map(|found| &found.subnet)
+            interfaces.find(|found| found.id == **id).map(|found| &found.subnet)
         }
         _ => None,
     })
@@ -95,34 +133,47 @@ fn built(paths: &Paths<'_>, traveller: &Traveller<'_>, finding: Finding) -> Find
 
 fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let (mut findings, mut evidence, mut fails) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut has_instance, mut has_gone, mut is_shared) = (false, false, false);
     for subnet in &traveller.subnets {
-        let WayOut { table, exit } = match way_out(paths, subnet, false) {
-            Ok(way) => way,
+        let ways = match ways_out(paths, subnet, false) {
+            Ok(ways) => ways,
             Err(gap) => {
                 findings.push(Finding::unknown(format!("{subnet}: {gap}")));
                 continue;
             }
         };
-        let table = &table.id;
-        match exit {
-            Exit::Nat(id) => evidence.push(format!("{subnet}: {table} has 0.0.0.0/0 through NAT gateway {id}")),
-            Exit::Instance(id) => evidence.push(format!("{subnet}: {table} has 0.0.0.0/0 through network interface {id}")),
-            // The next check is about it.
-            Exit::Blackhole(target) => evidence.push(format!("{subnet}: {table} has 0.0.0.0/0 through {target}")),
-            Exit::InternetGateway(id) => fails.push(format!(
-                "{subnet}: 0.0.0.0/0 of {table} leads to internet gateway {id}, which makes {subnet} a public subnet; {} has only private addresses, which an internet gateway drops",
-                traveller.name
-            )),
-            Exit::None => fails.push(format!("{subnet}: {table} has no route 0.0.0.0/0")),
-            Exit::Doubtful(target, why) => findings.push(Finding::unknown(format!(
-                "{subnet}: 0.0.0.0/0 of {table} leads to {target}: {why}"
-            ))),
-            Exit::Elsewhere(target) => findings.push(Finding::unknown(format!(
-                "{subnet}: 0.0.0.0/0 of {table} leads to {target}, and what lies behind it is not known"
-            ))),
+        for way in &ways {
+            let (table, range) = (&way.table.id, way.range(false));
+            let leads = format!("{subnet}: {range} of {table} leads to");
+            is_shared |= !way.is_whole();
+            match &way.exit {
+                Exit::Nat(id) => evidence.push(format!("{subnet}: {table} has {range} through NAT gateway {id}")),
+                Exit::Instance(id) => {
+                    has_instance = true;
+                    evidence.push(format!("{subnet}: {table} has {range} through network interface {id}"));
+                }
+                // The next check is about it.
+                Exit::Blackhole(target) => {
+                    has_gone = true;
+                    evidence.push(format!("{subnet}: {table} has {range} through {target}"));
+                }
+                Exit::InternetGateway(id) => fails.push(format!(
+                    "{leads} internet gateway {id}, which makes {subnet} a public subnet; {} has only private addresses, which an internet gateway drops",
+                    traveller.name
+                )),
+                Exit::None => fails.push(format!("{subnet}: {table} has no route {range}")),
+                Exit::Doubtful(target, why) => findings.push(Finding::unknown(format!("{leads} {target}: {why}"))),
+                exit @ Exit::Elsewhere(target) if exit.is_dead_end() => fails.push(format!(
+                    "{leads} {target}, and a peered VPC gives no way to the internet through its own gateways"
+                )),
+                Exit::Elsewhere(target) => findings.push(Finding::unknown(format!(
+                    "{leads} {target}, and what lies behind it is not known"
+                ))),
+            }
         }
-        for (route, _) in side_roads(paths, subnet).into_iter().flatten() {
+        for route in side_roads(paths, subnet).into_iter().flatten() {
             let (range, target) = (&route.destination, &route.target);
+            let table = ways.first().map(|way| way.table.id.to_string()).unwrap_or_default();
             let road = format!("{subnet}: {table} leads {range} elsewhere, through {target}");
             if route.is_blackhole() {
                 findings.push(Finding::warn(format!(
@@ -142,55 +193,72 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             .into_iter()
             .map(|text| built(paths, traveller, Finding::fail(text))),
     );
-    Check::of(
-        "default-route",
-        "every subnet's route table leads 0.0.0.0/0 to a NAT gateway",
-        evidence,
-        findings,
-    )
+    let what = if is_shared { "the internet" } else { "0.0.0.0/0" };
+    let passed = if has_gone {
+        "every subnet's route table has a route for the internet".to_owned()
+    } else {
+        let or = if has_instance { " or a NAT instance" } else { "" };
+        format!("every subnet's route table leads {what} to a NAT gateway{or}")
+    };
+    Check::of("default-route", &passed, evidence, findings)
 }
 
 fn route_active(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let (mut findings, mut evidence) = (Vec::new(), Vec::new());
     for subnet in &traveller.subnets {
-        match way_out(paths, subnet, false) {
-            Ok(WayOut {
-                table,
-                exit: Exit::Blackhole(target),
-            }) => {
-                let text = format!(
-                    "{subnet}: 0.0.0.0/0 of {} leads to {target}, which is gone (blackhole)",
-                    table.id
-                );
-                findings.push(built(paths, traveller, Finding::fail(text)));
+        let ways = match ways_out(paths, subnet, false) {
+            Ok(ways) => ways,
+            Err(gap) => {
+                findings.push(Finding::unknown(format!("{subnet}: {gap}")));
+                continue;
             }
-            Ok(WayOut { exit: Exit::None, .. }) => {}
-            Ok(WayOut {
-                table,
-                exit: Exit::Doubtful(_, why),
-            }) => findings.push(Finding::unknown(format!("{subnet}: 0.0.0.0/0 of {}: {why}", table.id))),
-            Ok(WayOut { table, .. }) => evidence.push(format!("{subnet}: 0.0.0.0/0 of {} is active", table.id)),
-            Err(gap) => findings.push(Finding::unknown(format!("{subnet}: {gap}"))),
+        };
+        for way in ways {
+            let route = format!("{subnet}: {} of {}", way.range(false), way.table.id);
+            match way.exit {
+                Exit::Blackhole(target) => {
+                    let text = format!("{route} leads to {target}, which is gone (blackhole)");
+                    findings.push(built(paths, traveller, Finding::fail(text)));
+                }
+                Exit::None => {}
+                Exit::Doubtful(_, why) => findings.push(Finding::unknown(format!("{route}: {why}"))),
+                _ => evidence.push(format!("{route} is active")),
+            }
         }
     }
     Check::of("route-active", "the default routes are active", evidence, findings)
 }
 
+/// What keeps the NAT gateway or the NAT instance behind a way out from working; none where there is neither.
+fn fault_behind<'n>(
+    paths: &Paths<'n>,
+    traveller: &Traveller<'_>,
+    subnet: &SubnetId,
+    way: &WayOut<'n>,
+) -> Option<(String, Option<Fault<'n>>)> {
+    match &way.exit {
+        Exit::Nat(id) => Some((format!("NAT gateway {id} is available"), nat_fault(paths, id))),
+        Exit::Instance(id) => {
+            let fault = instance_fault(paths, traveller, subnet, id, false);
+            Some((format!("network interface {id} forwards"), fault))
+        }
+        _ => None,
+    }
+}
+
 fn nat_gateways(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let (mut findings, mut evidence) = (BTreeMap::new(), BTreeSet::new());
     for subnet in &traveller.subnets {
-        let (what, fault) = match way_out(paths, subnet, false).map(|way| way.exit) {
-            Ok(Exit::Nat(id)) => (format!("NAT gateway {id}"), nat_fault(paths, id)),
-            Ok(Exit::Instance(id)) => (format!("network interface {id}"), instance_fault(paths, id)),
-            _ => continue,
-        };
-        match fault {
-            None => {
-                evidence.insert(format!("{what} is available, and its subnet leads to the internet"));
-            }
-            Some(fault) => {
-                let finding = nat_finding(paths, traveller, &fault);
-                findings.insert(finding.text.clone(), finding);
+        for way in ways_out(paths, subnet, false).into_iter().flatten() {
+            match fault_behind(paths, traveller, subnet, &way) {
+                None => {}
+                Some((works, None)) => {
+                    evidence.insert(format!("{works}, and its subnet leads to the internet"));
+                }
+                Some((_, Some(fault))) => {
+                    let finding = nat_finding(paths, traveller, &fault);
+                    findings.insert(finding.text.clone(), finding);
+                }
             }
         }
     }
@@ -221,11 +289,14 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
         ))
         .fixed_by_all(to_public_nat(paths, traveller.subnets.iter().copied(), &nat.id)),
         Fault::NotPublicSubnet { what, subnet, table } => {
+            let vpc = &table.vpc;
             let text = format!(
                 "{what} is in {subnet}, whose route table {} has no route 0.0.0.0/0 to an internet gateway of {}",
                 table.id, table.vpc
             );
-            Finding::fail(text).fixed_by_all(to_internet_gateway(paths, &table.vpc, Some(table)))
+            // A route that leads to something that is there may be meant for that.
+            let (meant, table) = (leads_elsewhere(paths, subnet), Some(*table));
+            Finding::fail(text).fixed_by_all(to_internet_gateway(paths, vpc, table.filter(|_| !meant)))
         }
         Fault::NoInternetGateway(nat) => Finding::fail(format!(
             "regional NAT gateway {} has no way to the internet: {} has no internet gateway attached, or the gateway's route table does not lead to it",
@@ -248,6 +319,29 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
             "give it an Elastic IP address, in place of ALLOCATION: aws ec2 associate-address --allocation-id ALLOCATION --network-interface-id {}",
             word(&interface.id)
         )),
+        Fault::NotInUse(interface) => Finding::fail(format!(
+            "network interface {} is {}: no NAT instance has it",
+            interface.id, interface.status
+        ))
+        .fixed_by(format!(
+            "attach it to the NAT instance, in place of INSTANCE: aws ec2 attach-network-interface --network-interface-id {} --instance-id INSTANCE --device-index 1",
+            word(&interface.id)
+        )),
+        Fault::Closed {
+            interface,
+            what,
+            remedy,
+            ..
+        } => {
+            let groups: Vec<String> = interface.groups.iter().map(ToString::to_string).collect();
+            let text = format!(
+                "the groups of network interface {} ({}) do not let tcp {} {what}",
+                interface.id,
+                groups.join(", "),
+                traveller.port
+            );
+            remedy.iter().cloned().fold(Finding::fail(text), Finding::fixed_by)
+        }
     }
 }
 
@@ -355,7 +449,7 @@ fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
             );
             continue;
         }
-        ipv6_route(paths, subnet, &mut findings, &mut evidence);
+        ipv6_routes(paths, traveller, subnet, &mut findings, &mut evidence);
         let acl = acls::out_to(
             paths,
             &subnet.id,
@@ -392,22 +486,44 @@ fn ipv6_groups(paths: &Paths<'_>, traveller: &Traveller<'_>, findings: &mut Vec<
     findings.push(not_let_out(traveller, text, is_known, "Ipv6Ranges=[{CidrIpv6=::/0}]"));
 }
 
-fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+fn ipv6_routes(
+    paths: &Paths<'_>,
+    traveller: &Traveller<'_>,
+    subnet: &Subnet,
+    findings: &mut Vec<Finding>,
+    evidence: &mut Vec<String>,
+) {
+    match ways_out(paths, &subnet.id, true) {
+        Ok(ways) => {
+            for way in &ways {
+                ipv6_route(paths, traveller, subnet, way, findings, evidence);
+            }
+        }
+        Err(gap) => findings.push(Finding::unknown(format!("{}: {gap}", subnet.id))),
+    }
+}
+
+fn ipv6_route(
+    paths: &Paths<'_>,
+    traveller: &Traveller<'_>,
+    subnet: &Subnet,
+    way: &WayOut<'_>,
+    findings: &mut Vec<Finding>,
+    evidence: &mut Vec<String>,
+) {
     let (id, vpc) = (&subnet.id, &subnet.vpc);
+    let WayOut { table, exit, .. } = way;
+    let range = way.range(true);
     let gateways = &paths.network().egress_only_gateways;
     let attached = gateways
         .known()
         .into_iter()
         .flatten()
         .find(|gateway| gateway.vpc.as_ref() == Some(vpc));
-    let WayOut { table, exit } = match way_out(paths, id, true) {
-        Ok(way) => way,
-        Err(gap) => return findings.push(Finding::unknown(format!("{id}: {gap}"))),
-    };
     let text = match exit {
         Exit::Elsewhere(RouteTarget::EgressOnly(gateway)) => match (gateways.read(), attached) {
             (Ok(_), Some(found)) if found.id == *gateway => {
-                evidence.push(format!("{id}: {} has ::/0 through {gateway}", table.id));
+                evidence.push(format!("{id}: {} has {range} through {gateway}", table.id));
                 return match public_access::of_ipv6(paths, vpc, id, Through::OutboundOnly) {
                     Ok(open) => evidence.push(open),
                     Err(finding) => findings.push(finding),
@@ -419,46 +535,50 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
                 )));
             }
             _ => format!(
-                "{id}: ::/0 of {} leads to egress-only internet gateway {gateway}, which is not attached to {vpc}",
+                "{id}: {range} of {} leads to egress-only internet gateway {gateway}, which is not attached to {vpc}",
                 table.id
             ),
         },
         Exit::InternetGateway(gateway) => {
             let text = format!(
-                "{id}: ::/0 of {} leads to internet gateway {gateway}, through which the internet reaches the subnet's IPv6 addresses; an egress-only internet gateway lets no connections in",
+                "{id}: {range} of {} leads to internet gateway {gateway}, through which the internet reaches the subnet's IPv6 addresses; an egress-only internet gateway lets no connections in",
                 table.id
             );
             let stopped = public_access::of_ipv6(paths, vpc, id, Through::Gateway);
             return findings.push(stopped.err().unwrap_or_else(|| Finding::warn(text)));
         }
-        Exit::Doubtful(target, ref why) => {
+        Exit::Doubtful(target, why) => {
             return findings.push(Finding::unknown(format!(
-                "{id}: ::/0 of {} leads to {target}: {why}",
+                "{id}: {range} of {} leads to {target}: {why}",
+                table.id
+            )));
+        }
+        exit @ Exit::Elsewhere(target) if exit.is_dead_end() => {
+            return findings.push(Finding::fail(format!(
+                "{id}: {range} of {} leads to {target}, and a peered VPC gives no way to the internet through its own gateways",
                 table.id
             )));
         }
         Exit::Elsewhere(target) => {
             return findings.push(Finding::unknown(format!(
-                "{id}: ::/0 of {} leads to {target}, and what lies behind it is not known",
+                "{id}: {range} of {} leads to {target}, and what lies behind it is not known",
                 table.id
             )));
         }
         Exit::Blackhole(target) => format!(
-            "{id}: ::/0 of {} leads to {target}, which is gone (blackhole)",
+            "{id}: {range} of {} leads to {target}, which is gone (blackhole)",
             table.id
         ),
         Exit::Nat(target) => format!(
-            "{id}: ::/0 of {} leads to NAT gateway {target}, which does not translate IPv6",
+            "{id}: {range} of {} leads to NAT gateway {target}, which does not translate IPv6",
             table.id
         ),
         Exit::Instance(target) => {
-            return findings.push(Finding::unknown(format!(
-                "{id}: ::/0 of {} leads to network interface {target}",
-                table.id
-            )));
+            let leads = format!("{id}: {range} of {}", table.id);
+            return findings.push(ipv6_instance(paths, traveller, id, target, &leads));
         }
         Exit::None => format!(
-            "{id}: Ipv6AllowedForDualStack is set, but {} has no route ::/0",
+            "{id}: Ipv6AllowedForDualStack is set, but {} has no route {range}",
             table.id
         ),
     };
@@ -467,9 +587,13 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
     } else {
         "replace-route"
     };
+    let destination = match way.route {
+        Some(route) => route.destination.option(),
+        None => format!("--destination-ipv6-cidr-block {range}"),
+    };
     let lead = |gateway: &str| {
         format!(
-            "aws ec2 {verb} --route-table-id {} --destination-ipv6-cidr-block ::/0 --egress-only-internet-gateway-id {gateway}",
+            "aws ec2 {verb} --route-table-id {} {destination} --egress-only-internet-gateway-id {gateway}",
             word(&table.id)
         )
     };
@@ -485,31 +609,53 @@ fn ipv6_route(paths: &Paths<'_>, subnet: &Subnet, findings: &mut Vec<Finding>, e
     });
 }
 
+/// What an instance forwards over IPv6 does not show; what it drops does.
+fn ipv6_instance(
+    paths: &Paths<'_>,
+    traveller: &Traveller<'_>,
+    subnet: &SubnetId,
+    interface: &InterfaceId,
+    leads: &str,
+) -> Finding {
+    match instance_fault(paths, traveller, subnet, interface, true) {
+        None | Some(Fault::Unknown(_)) => Finding::unknown(format!("{leads} leads to network interface {interface}")),
+        Some(fault) => {
+            let mut finding = nat_finding(paths, traveller, &fault);
+            finding.text = format!("{leads}: {}", finding.text);
+            // `internet setup` builds nothing for IPv6.
+            finding.remedies.retain(|remedy| !remedy.starts_with("autoconnect "));
+            finding
+        }
+    }
+}
+
 /// An invocation lands in any of the subnets: where one of them has no way out, its share of the cold starts fails.
 fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let (mut out, mut none, mut untold) = (Vec::new(), Vec::new(), Vec::new());
     for subnet in &traveller.subnets {
-        match leads_out(paths, subnet) {
+        match leads_out(paths, traveller, subnet) {
             Some(true) => out.push(subnet.to_string()),
             Some(false) => none.push(subnet.to_string()),
             None => untold.push(subnet.to_string()),
         }
     }
+    let (some, all) = (none.len(), traveller.subnets.len());
     let mut findings = Vec::new();
     if !untold.is_empty() && traveller.subnets.len() > 1 {
         findings.push(Finding::unknown(format!(
-            "whether the subnets agree: it is not known whether {} reach the internet",
-            untold.join(", ")
+            "whether the subnets agree: it is not known whether {} {} the internet",
+            untold.join(", "),
+            number(&untold, "reaches", "reach")
         )));
     }
-    if !out.is_empty() && !none.is_empty() {
+    if !none.is_empty() && !out.is_empty() {
         findings.push(Finding::fail(format!(
-            "the subnets differ: {} reach the internet, {} do not; of the cold starts of {}, {} of {} fail",
+            "the subnets differ: {} {} the internet, {} {} not; of the cold starts of {}, {some} of {all} fail",
             out.join(", "),
+            number(&out, "reaches", "reach"),
             none.join(", "),
+            number(&none, "does", "do"),
             traveller.name,
-            none.len(),
-            traveller.subnets.len()
         )));
     }
     let passed = if none.is_empty() {
@@ -520,26 +666,25 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let evidence = out
         .iter()
         .map(|subnet| format!("{subnet} reaches the internet"))
+        .chain(
+            none.iter()
+                .map(|subnet| format!("{subnet} does not reach the internet")),
+        )
         .collect();
     Check::of("subnets-agree", passed, evidence, findings)
 }
 
-/// Whether the routes of a subnet lead out, to something that works; none where that cannot be determined.
-pub(crate) fn leads_out(paths: &Paths<'_>, subnet: &SubnetId) -> Option<bool> {
-    let fault = match way_out(paths, subnet, false).ok()?.exit {
-        Exit::Nat(id) => nat_fault(paths, id),
-        Exit::Instance(id) => instance_fault(paths, id),
-        Exit::Doubtful(..) | Exit::Elsewhere(_) => return None,
-        Exit::InternetGateway(_) | Exit::Blackhole(_) | Exit::None => return Some(false),
-    };
-    match fault {
-        None | Some(Fault::Pending(_)) => match public_access::before_exit(paths, subnet)?.2 {
-            AtGateway::Open(_) => Some(true),
-            AtGateway::Stopped(_) => Some(false),
-            AtGateway::Unknown(_) => None,
-        },
-        Some(Fault::Unknown(_)) => None,
-        Some(_) => Some(false),
+fn number<'w, T>(of: &[T], one: &'w str, more: &'w str) -> &'w str {
+    if of.len() == 1 { one } else { more }
+}
+
+/// Whether the traveller's requests from a subnet reach the internet over IPv4: its routes, what they lead to, the ACLs, and
+/// the groups. None where that cannot be determined.
+pub(crate) fn leads_out(paths: &Paths<'_>, traveller: &Traveller<'_>, subnet: &SubnetId) -> Option<bool> {
+    match verdict(&way_over_ipv4(paths, &traveller.alone(subnet))) {
+        Status::Pass | Status::Warn => Some(true),
+        Status::Unknown => None,
+        Status::Fail => Some(false),
     }
 }
 
@@ -547,7 +692,13 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     let (mut findings, mut evidence) = (Vec::new(), Vec::new());
     let zone = |id: &SubnetId| paths.zone(id);
     let own: BTreeSet<&str> = traveller.subnets.iter().filter_map(|id| zone(id)).collect();
-    if own.len() == 1 && traveller.subnets.iter().all(|id| zone(id).is_some()) {
+    let unseen: Vec<String> = traveller
+        .subnets
+        .iter()
+        .filter(|id| zone(id).is_none())
+        .map(ToString::to_string)
+        .collect();
+    if own.len() == 1 && unseen.is_empty() {
         let only: Vec<&str> = own.iter().copied().collect();
         findings.push(Finding::warn(format!(
             "all subnets are in {}: if that Availability Zone fails, {} fails",
@@ -555,48 +706,66 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
             traveller.name
         )));
     }
-    let mut has_nat = false;
+    if own.len() < 2 && !unseen.is_empty() {
+        findings.push(Finding::unknown(format!(
+            "it is not known in which Availability Zones {} {}",
+            unseen.join(", "),
+            number(&unseen, "is", "are")
+        )));
+    }
+    let (mut served, mut regional) = (BTreeSet::new(), BTreeSet::new());
     for subnet in &traveller.subnets {
-        if zone(subnet).is_none() {
-            findings.push(Finding::unknown(format!(
-                "the Availability Zone of {subnet} is not known"
-            )));
-        }
-        let id = match way_out(paths, subnet, false) {
-            Ok(WayOut {
-                exit: Exit::Nat(id), ..
-            }) => id,
-            Ok(_) => continue,
+        let ways = match ways_out(paths, subnet, false) {
+            Ok(ways) => ways,
             Err(gap) => {
                 findings.push(Finding::unknown(format!("{subnet}: {gap}")));
                 continue;
             }
         };
-        let nat = match paths.network().nat_gateways.read() {
-            Ok(nats) => nats.iter().find(|nat| nat.id == *id),
-            Err(why) => {
-                findings.push(Finding::unknown(format!("NAT gateway {id}: {why}")));
+        let mut is_served = !ways.is_empty();
+        for way in ways {
+            let Exit::Nat(id) = way.exit else {
+                is_served = false;
+                continue;
+            };
+            let nats = match paths.network().nat_gateways.read() {
+                Ok(nats) => nats,
+                Err(why) => {
+                    findings.push(Finding::unknown(format!("NAT gateway {id}: {why}")));
+                    is_served = false;
+                    continue;
+                }
+            };
+            if !matches!(nat_fault(paths, id), None | Some(Fault::Pending(_))) {
+                is_served = false;
                 continue;
             }
-        };
-        has_nat = true;
-        if nat.is_some_and(NatGateway::is_regional) {
-            evidence.push(format!("regional NAT gateway {id} serves all Availability Zones"));
-            continue;
+            let nat = nats.iter().find(|nat| nat.id == *id);
+            if nat.is_some_and(NatGateway::is_regional) {
+                regional.insert(id);
+                evidence.push(format!("regional NAT gateway {id} serves all Availability Zones"));
+                continue;
+            }
+            let nat = nat.and_then(|nat| nat.subnet.as_ref());
+            match (zone(subnet), nat.and_then(zone)) {
+                (Some(own), Some(other)) if own != other => findings.push(Finding::warn(format!(
+                    "{subnet} is in {own}, its NAT gateway {id} in {other}: traffic between zones is charged, and a failure of either zone interrupts it"
+                ))),
+                (Some(own), Some(_)) => evidence.push(format!("{subnet} and NAT gateway {id} are in {own}")),
+                _ => is_served = false,
+            }
         }
-        let nat = nat.and_then(|nat| nat.subnet.as_ref());
-        match (zone(subnet), nat.and_then(zone)) {
-            (Some(own), Some(other)) if own != other => findings.push(Finding::warn(format!(
-                "{subnet} is in {own}, its NAT gateway {id} in {other}: traffic between zones is charged, and a failure of either zone interrupts it"
-            ))),
-            (Some(own), Some(_)) => evidence.push(format!("{subnet} and NAT gateway {id} are in {own}")),
-            _ => {}
+        if is_served {
+            served.insert(subnet);
         }
     }
-    let passed = if has_nat {
-        "the subnets are in several Availability Zones, each served by a NAT gateway of its own"
-    } else {
-        "the subnets are in several Availability Zones"
+    let all_served = traveller.subnets.iter().all(|subnet| served.contains(subnet));
+    let passed = match (all_served, regional.is_empty()) {
+        (true, true) => "the subnets are in several Availability Zones, each served by a NAT gateway of its own",
+        (true, false) => {
+            "the subnets are in several Availability Zones, each served by a NAT gateway of its own or a regional one"
+        }
+        (false, _) => "the subnets are in several Availability Zones",
     };
     if own.len() > 1 {
         let zones: Vec<&str> = own.iter().copied().collect();

@@ -3,8 +3,10 @@
 //! Source: AWS General Reference, "Service endpoints"; VPC user guide, "Private DNS".
 
 use super::Traveller;
+use super::checks::leads_out;
 use super::services::Way;
 use crate::diagnostics::Finding;
+use crate::reachability::Paths;
 
 /// Services that have one endpoint for all Regions of a partition (botocore, `endpoints.json`: not regionalized).
 const GLOBAL_ONLY: [&str; 12] = [
@@ -23,13 +25,13 @@ const GLOBAL_ONLY: [&str; 12] = [
 ];
 
 /// Whether a service has one endpoint for all Regions.
-pub(crate) fn is_global_only(service: &str) -> bool {
+pub fn is_global_only(service: &str) -> bool {
     GLOBAL_ONLY.contains(&service)
 }
 
 /// What an endpoint of the VPC does not stand for: the name of the service for all Regions, which only the internet leads
 /// to. Clients of STS use it by default where their SDK is an old one; those of S3 only where they are configured to.
-pub(crate) fn of_region(traveller: &Traveller<'_>, service: &str, has_internet: bool, way: &mut Way) {
+pub(crate) fn of_region(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, way: &mut Way) {
     let service = service.rsplit('.').next().unwrap_or(service);
     let region = traveller.region;
     let domain = if region.starts_with("cn-") {
@@ -42,16 +44,47 @@ pub(crate) fn of_region(traveller: &Traveller<'_>, service: &str, has_internet: 
         "sts" | "s3" => format!("the endpoint serves only {own}, not {service}.{domain}"),
         _ => format!("the endpoint serves only the Regional name {own}"),
     };
-    match (service, has_internet) {
-        ("sts", false) => way.findings.push(
-            Finding::warn(format!(
-                "{text}, which cannot be reached: the function's clients must use the Regional name"
-            ))
-            .fixed_by(
-                "set AWS_STS_REGIONAL_ENDPOINTS=regional in the function's environment, unless its SDK uses the Regional name by default",
-            ),
-        ),
-        ("sts" | "s3", true) => way.evidence.push(format!("{text}, which is reached through the internet")),
-        _ => way.evidence.push(text),
+    if !["sts", "s3"].contains(&service) {
+        return way.evidence.push(text);
+    }
+    let by = |wanted: Option<bool>| -> Vec<String> {
+        let subnets = traveller.subnets.iter().copied();
+        let led = subnets.filter(|subnet| leads_out(paths, traveller, subnet) == wanted);
+        led.map(ToString::to_string).collect()
+    };
+    let (out, shut, untold) = (by(Some(true)), by(Some(false)), by(None));
+    let from = |subnets: &[String]| {
+        if subnets.len() == traveller.subnets.len() {
+            String::new()
+        } else {
+            format!(" from {}", subnets.join(", "))
+        }
+    };
+    if !out.is_empty() {
+        way.evidence
+            .push(format!("{text}, which is reached through the internet{}", from(&out)));
+    }
+    if service != "sts" {
+        if out.is_empty() {
+            way.evidence.push(text);
+        }
+        return;
+    }
+    let regional = |text: String| {
+        Finding::warn(text).fixed_by(
+            "set AWS_STS_REGIONAL_ENDPOINTS=regional in the function's environment, unless its SDK uses the Regional name by default",
+        )
+    };
+    if !shut.is_empty() {
+        way.findings.push(regional(format!(
+            "{text}, which cannot be reached{}: the function's clients must use the Regional name",
+            from(&shut)
+        )));
+    }
+    if !untold.is_empty() {
+        way.findings.push(regional(format!(
+            "{text}, and it is not known whether that can be reached{}: the function's clients should use the Regional name",
+            from(&untold)
+        )));
     }
 }

@@ -4,7 +4,7 @@
 //! subnets".
 
 use super::Traveller;
-use super::way::{Exit, way_out};
+use super::way::{Exit, ways_out};
 use crate::diagnostics::{Check, Finding};
 use crate::escape::word;
 use crate::model::network::public_access::{Block, NAME, Through};
@@ -58,24 +58,43 @@ pub(crate) fn before_any_nat(network: &Network, vpc: &VpcId) -> Block {
     }
 }
 
-/// What the traffic of a subnet meets on its way out over IPv4; none where it has no way out.
-pub(crate) fn before_exit(paths: &Paths<'_>, subnet: &SubnetId) -> Option<(String, Option<SubnetId>, Block)> {
+/// What stands before one of the ways out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BeforeExit {
+    /// The NAT gateway or the interface, in words.
+    pub what: String,
+    /// Its subnet; none for a regional NAT gateway.
+    pub place: Option<SubnetId>,
+    /// What traffic meets there.
+    pub block: Block,
+}
+
+/// What the traffic of a subnet meets on its ways out over IPv4; nothing where it has none.
+pub(crate) fn before_exits(paths: &Paths<'_>, subnet: &SubnetId) -> Vec<BeforeExit> {
+    let ways = ways_out(paths, subnet, false).into_iter().flatten();
+    ways.filter_map(|way| before_exit(paths, &way.exit)).collect()
+}
+
+fn before_exit(paths: &Paths<'_>, exit: &Exit<'_>) -> Option<BeforeExit> {
     let network = paths.network();
-    match way_out(paths, subnet, false).ok()?.exit {
+    match exit {
         Exit::Nat(id) => {
             let mut nats = network.nat_gateways.known().into_iter().flatten();
-            let nat = nats.find(|nat| nat.id == *id)?;
-            Some((
-                format!("NAT gateway {id}"),
-                nat.subnet.clone(),
-                before_nat(network, nat),
-            ))
+            let nat = nats.find(|nat| nat.id == **id)?;
+            Some(BeforeExit {
+                what: format!("NAT gateway {id}"),
+                place: nat.subnet.clone(),
+                block: before_nat(network, nat),
+            })
         }
         Exit::Instance(id) => {
             let mut interfaces = network.interfaces.known().into_iter().flatten();
-            let found = interfaces.find(|interface| interface.id == *id)?;
-            let block = network.at_internet_gateway(&found.vpc, Some(&found.subnet), Through::Gateway);
-            Some((format!("network interface {id}"), Some(found.subnet.clone()), block))
+            let found = interfaces.find(|interface| interface.id == **id)?;
+            Some(BeforeExit {
+                what: format!("network interface {id}"),
+                place: Some(found.subnet.clone()),
+                block: network.at_internet_gateway(&found.vpc, Some(&found.subnet), Through::Gateway),
+            })
         }
         _ => None,
     }
@@ -101,10 +120,8 @@ pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Chec
     let network = paths.network();
     let (mut findings, mut evidence): (Vec<Finding>, Vec<String>) = (Vec::new(), Vec::new());
     let mut told = std::collections::BTreeSet::new();
-    for subnet in &traveller.subnets {
-        let Some((what, place, block)) = before_exit(paths, subnet) else {
-            continue;
-        };
+    let exits = traveller.subnets.iter();
+    for BeforeExit { what, place, block } in exits.flat_map(|subnet| before_exits(paths, subnet)) {
         if !told.insert(what.clone()) {
             continue;
         }
@@ -122,6 +139,15 @@ pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Chec
                 findings.push(remedy.into_iter().fold(finding, Finding::fixed_by));
             }
         }
+    }
+    // What lies behind other exits, and whether this setting is before it, is not known.
+    let leads_away = |subnet: &&SubnetId| {
+        let ways = ways_out(paths, subnet, false).unwrap_or_default();
+        let is_away = |exit: &Exit<'_>| matches!(exit, Exit::Elsewhere(_) | Exit::Doubtful(..)) && !exit.is_dead_end();
+        !ways.is_empty() && ways.iter().all(|way| is_away(&way.exit))
+    };
+    if told.is_empty() && !traveller.subnets.is_empty() && traveller.subnets.iter().all(leads_away) {
+        return None;
     }
     if told.is_empty() {
         match before_any_nat(network, traveller.vpc) {

@@ -12,11 +12,11 @@ use super::way::public_part;
 use super::{Traveller, acls};
 use crate::diagnostics::connection::dns::resolves;
 use crate::diagnostics::{Check, Finding, Status};
-use crate::endpoint::{HTTPS, Naming, by_name, judge, modify, named, of_service, read_policy, unnamed, worst};
+use crate::endpoint::{HTTPS, Naming, by_name, judge, listed, modify, named, of_service, read_policy, unnamed, worst};
 use crate::escape::word;
-use crate::model::network::{Destination, Endpoint, EndpointKind, Part, RouteTarget};
+use crate::model::network::{Destination, Endpoint, EndpointKind, Part, RouteTarget, WELL_KNOWN, has_gateway};
 use crate::model::{Direction, Peer, PrefixListId, SubnetId};
-use crate::policy::{Caller, Reach, reach_through_endpoint};
+use crate::policy::{Caller, Reach, names_account, reach_through_endpoint};
 use crate::reachability::leg::acls::Numbers;
 use crate::reachability::leg::authorize;
 use crate::reachability::{Addresses, Block, Paths, Ports};
@@ -24,25 +24,29 @@ use crate::similar::similar;
 
 /// The answer about a service.
 pub(crate) struct Service {
+    /// As it was asked for.
+    pub name: String,
     pub check: Check,
-    /// Whether the internet is a way to it, and not known to be open.
-    pub lacks_internet: bool,
+    /// The subnets from which the internet is the way to it, and not known to be open.
+    pub lack_internet: Vec<SubnetId>,
 }
 
 pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, services: &[String]) -> Vec<Service> {
-    let internet = Traveller {
+    let traveller = Traveller {
         port: HTTPS,
         ..traveller.clone()
-    }
-    .checks(paths);
-    let failing: Vec<&Check> = internet
-        .iter()
-        .filter(|check| check.status >= Status::Unknown)
-        .collect();
+    };
+    let services = services.iter();
     services
-        .iter()
-        .map(|service| one(paths, traveller, region, service, &failing))
+        .map(|service| one(paths, &traveller, region, service))
         .collect()
+}
+
+/// Whether the traveller reaches a service.
+pub(crate) fn status(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str) -> Status {
+    let services = all(paths, traveller, traveller.region, &[service.to_owned()]);
+    let statuses = services.iter().map(|service| service.check.status);
+    statuses.max().unwrap_or_default()
 }
 
 /// What is wrong with the way to an interface endpoint whose name counts.
@@ -65,10 +69,23 @@ pub(crate) fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Find
         Err(unread) => return vec![unread],
     };
     let service = short_name(&endpoint.service, traveller.region);
-    match reach_through_endpoint(&policy, Caller::Role(role), service) {
+    let is_gateway = endpoint.kind == EndpointKind::Gateway;
+    let (caller, principals) = if is_gateway {
+        (
+            Caller::ByGateway(role),
+            "; by a gateway endpoint, an account as Principal is its root user only: a role needs Principal \"*\", with a condition on aws:PrincipalArn",
+        )
+    } else {
+        (Caller::Role(role), "")
+    };
+    match reach_through_endpoint(&policy, caller, service) {
         Reach::All => Vec::new(),
         Reach::Nothing => vec![
-            Finding::fail(format!("{told} does not allow {role} anything")).fixed_by(format!(
+            Finding::fail(format!(
+                "{told} does not allow {role} anything of {service}{}",
+                if names_account(&policy, role) { principals } else { "" }
+            ))
+            .fixed_by(format!(
                 "add a statement to the policy of {} that allows {role} what the function calls: {}",
                 endpoint.id,
                 modify(endpoint, "--policy-document file://policy.json")
@@ -80,45 +97,50 @@ pub(crate) fn policy(traveller: &Traveller<'_>, endpoint: &Endpoint) -> Vec<Find
         Reach::Unknown => vec![Finding::unknown(format!(
             "what {told} allows {role} depends on conditions"
         ))],
+        Reach::Principal => vec![Finding::unknown(format!(
+            "{told} names {role} as Principal; gateway endpoints need Principal \"*\" with a condition on aws:PrincipalArn, and it is not known what they make of this one"
+        ))],
     }
 }
 
-fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str, internet: &[&Check]) -> Service {
+fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str) -> Service {
     let id = format!("service-{service}");
     if let Err(why) = paths.network().endpoints.read() {
         // A private name that cannot be seen may lead away from the internet.
         let finding = Finding::unknown(format!("{service}: the endpoints of {}: {why}", traveller.vpc));
         return Service {
+            name: service.to_owned(),
             check: Check::of(&id, "", Vec::new(), vec![finding]),
-            lacks_internet: false,
+            lack_internet: Vec::new(),
         };
     }
     let endpoints = of_service(paths.network(), traveller.vpc, region, service);
     let by_name = by_name(paths.network(), &endpoints);
     let named_by_endpoint = by_name.is_some();
     let mut way = match by_name {
-        Some((endpoint, true)) => by_interface(paths, traveller, service, endpoint),
-        Some((endpoint, false)) => {
-            let other = otherwise(paths, traveller, service, &endpoints, internet);
-            either(
-                service,
-                endpoint,
-                by_interface(paths, traveller, service, endpoint),
-                other,
-            )
+        Some((endpoint, is_sure)) => {
+            let named = by_interface(paths, traveller, service, endpoint);
+            let other = || otherwise(paths, traveller, service, &endpoints);
+            if !is_sure {
+                let doubt = format!(
+                    "could not read whether the name of {service} resolves to interface endpoint {} (DnsOptions)",
+                    endpoint.id
+                );
+                either(&doubt, service, named, other())
+            } else if names_off(paths, traveller) {
+                without_names(service, endpoint, named, other())
+            } else {
+                named
+            }
         }
-        None => otherwise(paths, traveller, service, &endpoints, internet),
+        None => otherwise(paths, traveller, service, &endpoints),
     };
     if way.by_endpoint {
-        let has_internet = traveller
-            .subnets
-            .iter()
-            .all(|subnet| leads_out(paths, subnet) == Some(true));
-        names::of_region(traveller, service, has_internet, &mut way);
+        names::of_region(paths, traveller, service, &mut way);
     }
     let Way {
         how,
-        lacks_internet,
+        lack_internet,
         mut evidence,
         mut findings,
         ..
@@ -133,58 +155,11 @@ fn one(paths: &Paths<'_>, traveller: &Traveller<'_>, region: &str, service: &str
         findings.extend(doubt(paths, region, service));
     }
     Service {
+        name: service.to_owned(),
         check: Check::of(&id, &format!("{service} is reached {how}"), evidence, findings),
-        lacks_internet,
+        lack_internet,
     }
 }
-
-/// Services that every Region has, as far as AWS documents.
-const WELL_KNOWN: [&str; 44] = [
-    "athena",
-    "autoscaling",
-    "cloudformation",
-    "cloudtrail",
-    "codebuild",
-    "cognito-idp",
-    "config",
-    "dynamodb",
-    "ec2",
-    "ec2messages",
-    "ecr.api",
-    "ecr.dkr",
-    "ecs",
-    "elasticache",
-    "elasticfilesystem",
-    "elasticloadbalancing",
-    "email-smtp",
-    "events",
-    "execute-api",
-    "kinesis-firehose",
-    "glue",
-    "kinesis-streams",
-    "kms",
-    "lambda",
-    "logs",
-    "monitoring",
-    "rds",
-    "rds-data",
-    "redshift",
-    "redshift-data",
-    "s3",
-    "sagemaker.api",
-    "sagemaker.runtime",
-    "secretsmanager",
-    "servicecatalog",
-    "sns",
-    "sqs",
-    "ssm",
-    "ssmmessages",
-    "states",
-    "sts",
-    "synthetics",
-    "transfer",
-    "xray",
-];
 
 /// `s3` of `com.amazonaws.REGION.s3`.
 fn short_name<'s>(service: &'s str, region: &str) -> &'s str {
@@ -198,7 +173,7 @@ fn doubt(paths: &Paths<'_>, region: &str, service: &str) -> Option<Finding> {
         return None;
     };
     let short = short_name(service, region);
-    if WELL_KNOWN.contains(&short) {
+    if WELL_KNOWN.contains(&short) || names::is_global_only(short) {
         return None;
     }
     let names = WELL_KNOWN.iter().map(ToString::to_string).collect();
@@ -217,8 +192,8 @@ pub(crate) struct Way {
     how: String,
     /// Whether an endpoint is among it.
     by_endpoint: bool,
-    /// Whether the internet is among it, and not known to be open.
-    lacks_internet: bool,
+    /// The subnets from which the internet is the way, and not known to be open.
+    lack_internet: Vec<SubnetId>,
     /// What it rests on.
     pub(crate) evidence: Vec<String>,
     /// What is wrong with it.
@@ -229,7 +204,7 @@ fn by_interface(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, end
     Way {
         how: format!("through interface endpoint {}", endpoint.id),
         by_endpoint: true,
-        lacks_internet: false,
+        lack_internet: Vec::new(),
         evidence: vec![format!(
             "{service}: interface endpoint {} with private DNS",
             endpoint.id
@@ -238,9 +213,34 @@ fn by_interface(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, end
     }
 }
 
+/// Whether a VPC lacks DNS host names, which private DNS of endpoints needs: where names lead then is not documented.
+fn names_off(paths: &Paths<'_>, traveller: &Traveller<'_>) -> bool {
+    let dns = paths.vpc(traveller.vpc).and_then(|vpc| vpc.dns.known());
+    dns.is_some_and(|dns| dns.support && !dns.hostnames)
+}
+
+/// Without DNS host names, private DNS does not serve as it should. Where the other way does not either, that counts.
+fn without_names(service: &str, endpoint: &Endpoint, mut named: Way, other: Way) -> Way {
+    match worst(&other.findings) {
+        Status::Fail => named,
+        Status::Unknown => {
+            for finding in &mut named.findings {
+                finding.status = finding.status.min(Status::Unknown);
+            }
+            named
+        }
+        Status::Pass | Status::Warn => {
+            let doubt = format!(
+                "private DNS of interface endpoint {} needs DNS host names, and it is not documented where the name of {service} leads without them",
+                endpoint.id
+            );
+            either(&doubt, service, named, other)
+        }
+    }
+}
+
 /// Where it is not known to which of two ways the name leads, both have to be good.
-fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
-    let id = &endpoint.id;
+fn either(doubt: &str, service: &str, named: Way, other: Way) -> Way {
     let is_good = |way: &Way| worst(&way.findings) < Status::Unknown;
     let mut findings: Vec<Finding> = Vec::new();
     if is_good(&named) != is_good(&other) {
@@ -249,23 +249,24 @@ fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
         } else {
             (named, other)
         };
-        let text = |finding: &Finding| finding.text.clone();
-        let why: Vec<String> = bad
+        let why: Vec<&Finding> = bad
             .findings
             .iter()
             .filter(|found| found.status >= Status::Unknown)
-            .map(text)
             .collect();
-        findings.push(Finding::unknown(format!(
-            "could not read whether the name of {service} resolves to interface endpoint {id} (DnsOptions): {service} is reached {}, and not {} ({})",
+        let texts: Vec<&str> = why.iter().map(|finding| finding.text.as_str()).collect();
+        let finding = Finding::unknown(format!(
+            "{doubt}: {service} is reached {}, and not {} ({})",
             good.how,
             bad.how,
-            why.join("; ")
-        )));
+            texts.join("; ")
+        ));
+        let remedies = why.iter().flat_map(|finding| finding.remedies.clone());
+        findings.push(finding.fixed_by_all(remedies));
         return Way {
             how: good.how,
             by_endpoint: good.by_endpoint,
-            lacks_internet: false,
+            lack_internet: Vec::new(),
             evidence: good.evidence,
             findings,
         };
@@ -280,28 +281,24 @@ fn either(service: &str, endpoint: &Endpoint, named: Way, other: Way) -> Way {
     Way {
         how: format!("{} or {}", named.how, other.how),
         by_endpoint: true,
-        lacks_internet: worst == Status::Fail && (named.lacks_internet || other.lacks_internet),
+        lack_internet: match worst {
+            Status::Fail => named.lack_internet.into_iter().chain(other.lack_internet).collect(),
+            _ => Vec::new(),
+        },
         evidence: named.evidence.into_iter().chain(other.evidence).collect(),
         findings,
     }
 }
 
 /// The way to a service whose name leads to its public addresses: gateway endpoints, and the internet.
-fn otherwise(
-    paths: &Paths<'_>,
-    traveller: &Traveller<'_>,
-    service: &str,
-    endpoints: &[&Endpoint],
-    internet: &[&Check],
-) -> Way {
+fn otherwise(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, endpoints: &[&Endpoint]) -> Way {
     let mut evidence = Vec::new();
     let mut findings = Vec::new();
     resolves(paths, traveller.vpc, &mut findings, &mut Vec::new());
     let mut numbers = Numbers::default();
-    let mut left: Vec<&SubnetId> = Vec::new();
-    let gateways: Vec<&Endpoint> = endpoints
-        .iter()
-        .copied()
+    let (mut served, mut left): (Vec<&SubnetId>, Vec<&SubnetId>) = (Vec::new(), Vec::new());
+    let gateways = endpoints.iter().copied();
+    let gateways: Vec<&Endpoint> = gateways
         .filter(|found| found.kind == EndpointKind::Gateway && found.state == "available")
         .collect();
     for &subnet in &traveller.subnets {
@@ -315,57 +312,112 @@ fn otherwise(
             }
         };
         let of_table = |found: &&&Endpoint| table.is_some_and(|table| found.route_tables.contains(table));
-        match gateways.iter().find(of_table) {
-            Some(endpoint) => {
-                evidence.push(format!("{service} from {subnet}: gateway endpoint {}", endpoint.id));
-                findings.extend(by_gateway(paths, traveller, service, endpoint, subnet, &mut numbers));
-            }
-            None => left.push(subnet),
+        if let Some(endpoint) = gateways.iter().find(of_table) {
+            served.push(subnet);
+            evidence.push(format!("{service} from {subnet}: gateway endpoint {}", endpoint.id));
+            findings.extend(by_gateway(paths, traveller, service, endpoint, subnet, &mut numbers));
+        } else {
+            left.push(subnet);
+            findings.extend(gone_gateway(paths, traveller, service, endpoints, subnet));
         }
     }
+    let (by_internet, lack_internet) = by_internet(paths, traveller, service, endpoints, &left, &mut evidence);
+    findings.extend(by_internet);
     let mut seen = BTreeSet::new();
     findings.retain(|finding: &Finding| seen.insert(finding.text.clone()));
-    let by_internet = if left.is_empty() {
-        None
-    } else {
-        by_internet(paths, traveller, service, endpoints, &left, internet, &mut evidence)
-    };
-    let lacks_internet = by_internet.is_some();
-    findings.extend(by_internet);
-    let how = if left.is_empty() {
-        "through a gateway endpoint"
-    } else {
-        "through the internet"
+    let how = match (served.is_empty(), left.is_empty()) {
+        (false, true) => "through a gateway endpoint".to_owned(),
+        (false, false) => format!(
+            "through a gateway endpoint from {}, and through the internet from {}",
+            listed(&served),
+            listed(&left)
+        ),
+        (true, _) => "through the internet".to_owned(),
     };
     Way {
-        how: how.to_owned(),
-        by_endpoint: left.len() < traveller.subnets.len(),
-        lacks_internet,
+        how,
+        by_endpoint: !served.is_empty(),
+        lack_internet,
         evidence,
         findings,
     }
 }
 
-/// From subnets that no endpoint serves, the internet is the way.
+/// A route to a prefix list whose gateway endpoint is gone takes the requests to these addresses, whatever else there is.
+fn gone_gateway(
+    paths: &Paths<'_>,
+    traveller: &Traveller<'_>,
+    service: &str,
+    endpoints: &[&Endpoint],
+    subnet: &SubnetId,
+) -> Vec<Finding> {
+    if !has_gateway(service) {
+        return Vec::new();
+    }
+    let table = paths.route_table(subnet).ok();
+    let gone = table.into_iter().flat_map(|table| &table.routes).filter_map(|route| {
+        match (&route.target, &route.destination, route.is_blackhole()) {
+            (RouteTarget::Endpoint(endpoint), Destination::PrefixList(list), true) => Some((endpoint, list)),
+            _ => None,
+        }
+    });
+    let all = paths.network().endpoints.known().into_iter().flatten();
+    let all: Vec<&Endpoint> = all.filter(|found| found.vpc == *traveller.vpc).collect();
+    let told = gone.filter_map(|(endpoint, list)| {
+        let text = format!(
+            "{subnet}: {} leads {list} to {endpoint}, which is gone (blackhole)",
+            table.map(|table| table.id.to_string()).unwrap_or_default()
+        );
+        let remedy = |finding: Finding| match table {
+            Some(table) => finding.fixed_by(format!(
+                "aws ec2 delete-route --route-table-id {} --destination-prefix-list-id {}",
+                word(&table.id),
+                word(list)
+            )),
+            None => finding,
+        };
+        // Other routes to this list tell of which service it is, where their endpoint is there.
+        let tables = paths.network().route_tables.known().into_iter().flatten();
+        let to_list = tables
+            .flat_map(|table| &table.routes)
+            .filter(|route| matches!(&route.destination, Destination::PrefixList(other) if other == list));
+        let ids: Vec<_> = to_list
+            .filter_map(|route| match &route.target {
+                RouteTarget::Endpoint(id) => Some(id),
+                _ => None,
+            })
+            .collect();
+        if endpoints.iter().any(|found| ids.contains(&&found.id)) {
+            let text = format!("{text}: requests to {service} time out");
+            return Some(remedy(Finding::fail(text)));
+        }
+        if all.iter().any(|found| ids.contains(&&found.id)) {
+            return None;
+        }
+        let text = format!("{text}; if {list} is the prefix list of {service}, requests to {service} time out");
+        Some(remedy(Finding::unknown(text)))
+    });
+    told.collect()
+}
+
+/// From subnets that no endpoint serves, the internet is the way: what is wrong with that, and from which subnets it is.
 fn by_internet(
     paths: &Paths<'_>,
     traveller: &Traveller<'_>,
     service: &str,
     endpoints: &[&Endpoint],
     left: &[&SubnetId],
-    internet: &[&Check],
     evidence: &mut Vec<String>,
-) -> Option<Finding> {
-    let lead_out = left.iter().all(|subnet| leads_out(paths, subnet) == Some(true));
-    let others = ["network-acls", "security-groups"];
-    if internet.is_empty() || (lead_out && !internet.iter().any(|check| others.contains(&check.id.as_str()))) {
-        evidence.extend(
-            left.iter()
-                .map(|subnet| format!("{service} from {subnet}: through the internet")),
-        );
-        return None;
+) -> (Vec<Finding>, Vec<SubnetId>) {
+    let (mut shut, mut untold): (Vec<&SubnetId>, Vec<&SubnetId>) = (Vec::new(), Vec::new());
+    for &subnet in left {
+        match leads_out(paths, traveller, subnet) {
+            Some(true) => evidence.push(format!("{service} from {subnet}: through the internet")),
+            Some(false) => shut.push(subnet),
+            None => untold.push(subnet),
+        }
     }
-    let subnets: Vec<&str> = left.iter().map(|subnet| subnet.as_str()).collect();
+    let lacking = shut.iter().chain(&untold).map(|&subnet| subnet.clone()).collect();
     let (interfaces, others): (Vec<&Endpoint>, Vec<&Endpoint>) = endpoints
         .iter()
         .partition(|endpoint| endpoint.kind == EndpointKind::Interface);
@@ -381,31 +433,35 @@ fn by_internet(
         ),
         (None, None) => format!("{} has no endpoint for it", traveller.vpc),
     };
-    let is_global = names::is_global_only(service);
-    let text = format!(
-        "{service} is not reachable from {}: {why}, and there is no path to the internet{}",
-        subnets.join(", "),
-        if is_global {
-            "; it has one endpoint for all Regions, which an endpoint in this VPC cannot replace"
-        } else {
-            ""
-        }
-    );
-    let is_unknown = internet.iter().all(|check| check.status == Status::Unknown);
-    let finding = if is_unknown {
-        Finding::unknown(text)
-    } else {
-        Finding::fail(text)
-    };
-    Some(match unnamed {
-        Some(unnamed) => finding.fixed_by_all(unnamed.remedies),
-        None if is_global => finding.fixed_by(format!("autoconnect internet setup {}", traveller.option)),
-        None => finding.fixed_by(format!(
-            "autoconnect internet setup {} --service {}",
-            traveller.option,
-            word(service)
-        )),
-    })
+    let mut findings = Vec::new();
+    if !shut.is_empty() {
+        let is_global = names::is_global_only(service);
+        let finding = Finding::fail(format!(
+            "{service} is not reachable from {}: {why}, and there is no path to the internet{}",
+            listed(&shut),
+            if is_global {
+                "; it has one endpoint for all Regions, which an endpoint in this VPC cannot replace"
+            } else {
+                ""
+            }
+        ));
+        findings.push(match unnamed {
+            Some(unnamed) => finding.fixed_by_all(unnamed.remedies),
+            None if is_global => finding.fixed_by(format!("autoconnect internet setup {}", traveller.option)),
+            None => finding.fixed_by(format!(
+                "autoconnect internet setup {} --service {}",
+                traveller.option,
+                word(service)
+            )),
+        });
+    }
+    if !untold.is_empty() {
+        findings.push(Finding::unknown(format!(
+            "it is not known whether {service} is reachable from {}: {why}, and it is not known whether there is a path to the internet",
+            listed(&untold)
+        )));
+    }
+    (findings, lacking)
 }
 
 /// What is wrong with the way to a gateway endpoint. The service keeps its public addresses: groups and ACLs have to let

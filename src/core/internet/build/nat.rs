@@ -4,7 +4,9 @@ use ipnet::IpNet;
 
 use super::{Builder, Nat, everywhere};
 use crate::diagnostics::internet::public_access::{before_nat, exclude};
-use crate::diagnostics::internet::way::{Fault, nat_fault, public_gateway, to_internet_gateway, to_public_nat};
+use crate::diagnostics::internet::way::{
+    Fault, leads_elsewhere, nat_fault, public_gateway, to_internet_gateway, to_public_nat,
+};
 use crate::internet::range::free_block;
 use crate::model::network::public_access::{Block, Through};
 use crate::model::network::{Destination, InternetGateway, NatGateway, RouteState, RouteTarget, Subnet};
@@ -49,7 +51,11 @@ impl Builder<'_, '_> {
                         "{what} is in {subnet}, whose route table {} leads to no internet gateway",
                         table.id
                     ),
-                    to_internet_gateway(self.paths, &table.vpc, Some(table)),
+                    to_internet_gateway(
+                        self.paths,
+                        &table.vpc,
+                        Some(table).filter(|_| !leads_elsewhere(self.paths, subnet)),
+                    ),
                 )
             }
             Some(Fault::Private(nat)) => not_ours(
@@ -59,6 +65,8 @@ impl Builder<'_, '_> {
                 ),
                 to_public_nat(self.paths, self.traveller.subnets.iter().copied(), id),
             ),
+            // It may well work.
+            Some(Fault::Unknown(why)) => not_ours(format!("{why}: it is left as it is"), Vec::new()),
             Some(_) => Ok(false),
         }
     }
@@ -269,6 +277,10 @@ impl Builder<'_, '_> {
         else {
             return false;
         };
+        // A firewall, say, that someone has put there is not taken out.
+        if leads_elsewhere(self.paths, &subnet.id) {
+            return false;
+        }
         if public_gateway(self.paths, &subnet.id).is_ok_and(|gateway| gateway.is_none()) {
             self.make_public(&Ref::Existing(subnet.id.clone()));
         }

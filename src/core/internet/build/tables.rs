@@ -4,6 +4,7 @@
 use ipnet::IpNet;
 
 use super::{Builder, Nat, everywhere};
+use crate::endpoint::listed;
 use crate::model::network::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 use crate::model::{EndpointId, RouteTableId, SubnetId};
 use crate::plan::network::{EndpointWish, NetworkEffect, Via};
@@ -101,10 +102,10 @@ impl Builder<'_, '_> {
         self.steps.add(effect, self.named(subnet), summary, &after);
     }
 
-    /// Leads a subnet to a NAT gateway: in its table, if that is its own, else in a copy of it.
+    /// Leads a subnet to a NAT gateway: in its table, if that is its own, else in a copy of it, which the subnets `along` get.
     pub(in crate::internet) fn lead_out(
         &mut self,
-        subnet: &SubnetId,
+        (subnet, along): (&SubnetId, &[&SubnetId]),
         table: &RouteTable,
         replaces: bool,
         nat: &Nat,
@@ -115,7 +116,7 @@ impl Builder<'_, '_> {
             (Ref::Existing(table.id.clone()), replaces)
         } else {
             let key = format!("private-routes-{}-{}", table.id, nat.zone);
-            self.own_table(table, &key, false)?
+            self.own_table(table, &key, false, along)?
         };
         let key = (reference.to_string(), "default".to_owned());
         if self.tables.insert(key, reference.clone()).is_none() {
@@ -138,6 +139,15 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
+    /// Some of the traveller's subnets, in words.
+    pub(in crate::internet) fn these(&self, subnets: &[&SubnetId]) -> String {
+        let name = &self.traveller.name;
+        if self.traveller.subnets.iter().all(|subnet| subnets.contains(subnet)) {
+            return format!("the subnets of {name}");
+        }
+        format!("{} of {name}", listed(subnets))
+    }
+
     /// Whether a table is only that of the function's subnets, or ours.
     pub(in crate::internet) fn is_own(&self, table: &RouteTable) -> bool {
         let is_among = |subnet: &SubnetId| self.traveller.subnets.contains(&subnet);
@@ -152,6 +162,7 @@ impl Builder<'_, '_> {
         table: &RouteTable,
         role: &str,
         with_default: bool,
+        subnets: &[&SubnetId],
     ) -> Result<(Ref<RouteTableId>, bool), InternetUnmet> {
         let existing = self
             .route_tables()
@@ -171,8 +182,9 @@ impl Builder<'_, '_> {
             None => self.new_table(
                 role,
                 format!(
-                    "route table for the subnets of {}, with the routes of {}",
-                    self.traveller.name, table.id
+                    "route table for {}, with the routes of {}",
+                    self.these(subnets),
+                    table.id
                 ),
             ),
         };
@@ -188,8 +200,15 @@ impl Builder<'_, '_> {
             format!("that of {others} other subnets")
         };
         self.building.notes.push(format!(
-            "Route table {} is {whose}: it is left unchanged, and the subnets of {} get their own route table with the same routes. Make later changes of {} there too.",
-            table.id, self.traveller.name, table.id
+            "Route table {} is {whose}: it is left unchanged, and {} {} own route table with the same routes. Make later changes of {} there too.",
+            table.id,
+            self.these(subnets),
+            if self.traveller.subnets.len() > 1 && subnets.len() == 1 {
+                "gets its"
+            } else {
+                "get their"
+            },
+            table.id
         ));
         for route in copies.routes.iter().filter(|route| !has(&route.destination)) {
             if let Destination::Cidr(cidr) = route.destination {

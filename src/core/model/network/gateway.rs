@@ -164,6 +164,54 @@ pub struct Endpoint {
     pub tags: BTreeMap<String, String>,
 }
 
+/// Services that every Region has, as far as AWS documents.
+pub const WELL_KNOWN: [&str; 44] = [
+    "athena",
+    "autoscaling",
+    "cloudformation",
+    "cloudtrail",
+    "codebuild",
+    "cognito-idp",
+    "config",
+    "dynamodb",
+    "ec2",
+    "ec2messages",
+    "ecr.api",
+    "ecr.dkr",
+    "ecs",
+    "elasticache",
+    "elasticfilesystem",
+    "elasticloadbalancing",
+    "email-smtp",
+    "events",
+    "execute-api",
+    "kinesis-firehose",
+    "glue",
+    "kinesis-streams",
+    "kms",
+    "lambda",
+    "logs",
+    "monitoring",
+    "rds",
+    "rds-data",
+    "redshift",
+    "redshift-data",
+    "s3",
+    "sagemaker.api",
+    "sagemaker.runtime",
+    "secretsmanager",
+    "servicecatalog",
+    "sns",
+    "sqs",
+    "ssm",
+    "ssmmessages",
+    "states",
+    "sts",
+    "synthetics",
+    "transfer",
+    "xray",
+];
+
 /// The services that have gateway endpoints. Only their interface endpoints have [`Endpoint::only_inbound_resolver`].
 const BY_GATEWAY: [&str; 2] = ["dynamodb", "s3"];
 
@@ -213,6 +261,8 @@ pub struct Interface {
     pub public_address: Option<String>,
     /// `in-use`, `available`, …
     pub status: String,
+    /// Its security groups: EC2 gives each interface at least one. None where they were not read.
+    pub groups: Vec<GroupId>,
 }
 
 /// An elastic IP address.
