@@ -6,6 +6,7 @@
 pub(crate) mod dns;
 mod headline;
 mod iam;
+mod nat;
 mod outlook;
 mod proxy_role;
 mod public;
@@ -22,16 +23,17 @@ pub use state::meaning_of;
 use crate::attach::private_of;
 use crate::diagnostics::{Check, Finding, Status, verdict};
 use crate::escape::{command, word};
-use crate::model::network::{Network, Part};
+use crate::model::network::{Endpoint, Network, Part, Peering};
 use crate::model::{
-    Database, DatabaseKind, Extras, Function, FunctionVpc, GroupQuota, NeededSecret, Observation, Proxy, ProxyEndpoint,
-    ProxyTarget, SecurityGroup, Side, SubnetId, TargetHealthState, TargetRole,
+    Database, DatabaseKind, Extras, Function, FunctionState, FunctionVpc, GroupQuota, LastUpdateStatus, Member,
+    NeededSecret, Observation, Proxy, ProxyEndpoint, ProxyTarget, SecurityGroup, Side, SubnetId, TargetHealthState,
+    TargetRole, VpcId,
 };
 use crate::naming::Convention;
 use crate::policy::RolePolicies;
 use crate::preconditions::{check_identity_attached, provider_name};
 use crate::reachability::Paths;
-use crate::reachability::leg::{End, Leg, LegReport, checks, distinct};
+use crate::reachability::leg::{End, Leg, LegReport, NO_PORT, checks, distinct, is_unrouted};
 
 /// What was read of a function, a database, what is between them, and what the function's role may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +129,32 @@ impl Scene {
         self.proxy.is_none() && self.database.access.publicly_accessible == Some(true)
     }
 
+    /// Whether that depends on which of the cluster's instances is its writer, which is not known: some have a public address.
+    #[must_use]
+    pub fn may_have_public_name(&self) -> bool {
+        let access = &self.database.access;
+        let mut members = self.database.members.iter();
+        self.proxy.is_none()
+            && access.publicly_accessible.is_none()
+            && members.any(|member| member.publicly_accessible == Some(true))
+    }
+
+    /// Whether the function connects to an endpoint that leads to readers only.
+    #[must_use]
+    pub fn is_for_readers(&self) -> bool {
+        let role = self.endpoint.as_ref().and_then(|endpoint| endpoint.role.as_ref());
+        role == Some(&TargetRole::ReadOnly)
+    }
+
+    /// The instances that the name leads to: of a cluster its writer, or its readers where the endpoint is for these. All of
+    /// them where it is not known which is the writer.
+    #[must_use]
+    pub fn serving(&self) -> Vec<&Member> {
+        let writer = self.database.writer();
+        let serves = |member: &&Member| writer.is_none_or(|writer| (*member == writer) != self.is_for_readers());
+        self.database.members.iter().filter(serves).collect()
+    }
+
     /// Whether the proxy reaches the database, as RDS measures it. Of an endpoint that leads to readers only, these count.
     #[must_use]
     pub fn proxy_reaches(&self) -> bool {
@@ -137,8 +165,7 @@ impl Scene {
             targets: targets.clone(),
             ..proxy.clone()
         };
-        let role = self.endpoint.as_ref().and_then(|endpoint| endpoint.role.as_ref());
-        if role == Some(&TargetRole::ReadOnly) {
+        if self.is_for_readers() {
             let health = proxy.reader_health(&self.database).ok().flatten();
             return health.is_some_and(|health| health.state == TargetHealthState::Available);
         }
@@ -176,8 +203,22 @@ pub struct Diagnosis {
 enum Asker {
     /// `diagnose`: whether the function reaches the database now.
     Diagnose,
+    /// `setup --cross-vpc`: whether there is a way between the two VPCs.
+    Across,
     /// `setup`: whether it is connected. A database may be started, and a cluster get its instances, later.
-    Setup,
+    Setup {
+        /// Whether its plan gives the function another group, for which Lambda makes interfaces.
+        moves: bool,
+    },
+}
+
+impl Asker {
+    /// Whether the function has its network interfaces, so that it is invoked whatever making one takes.
+    fn finds_interfaces(self, function: &Function) -> bool {
+        function.state == FunctionState::Active
+            && matches!(function.last_update, None | Some(LastUpdateStatus::Successful))
+            && self != Self::Setup { moves: true }
+    }
 }
 
 /// Asks everything.
@@ -190,21 +231,42 @@ pub fn diagnose(scene: &Scene) -> Diagnosis {
 /// without instances are connected anyway.
 #[must_use]
 pub fn diagnose_connection(scene: &Scene) -> Diagnosis {
-    ask(scene, Asker::Setup)
+    ask(scene, Asker::Setup { moves: false })
+}
+
+/// Asks everything about a connection across two VPCs: the same checks, but that no way counts over the internet or to what
+/// lies behind an endpoint.
+#[must_use]
+pub fn diagnose_across(scene: &Scene) -> Diagnosis {
+    ask(scene, Asker::Across)
 }
 
 fn ask(scene: &Scene, asker: Asker) -> Diagnosis {
     let paths = Paths::new(&scene.network);
-    let legs = legs(scene);
-    let mut checked = vec![attached(scene, &paths), state::check(scene, asker)];
-    let (of_legs, reports) = checks(&paths, &legs);
+    let mut legs = legs(scene);
+    let mut by_nat = None;
+    if let (Asker::Diagnose, Some(leg)) = (asker, legs.first_mut())
+        && is_apart(&paths, leg)
+    {
+        by_nat = nat::check(scene, &paths);
+        leg.doubt = endpoints(&paths, leg.from.vpc);
+    }
+    // The name leads to a public address, and nothing that is private counts.
+    let is_by_nat = by_nat.as_ref().is_some_and(|finding| finding.status != Status::Fail);
+    let attached = attached(scene, &paths, by_nat);
+    let mut checked = vec![attached, state::check(scene, asker)];
+    let (mut of_legs, mut reports) = checks(&paths, &legs);
+    if is_by_nat {
+        of_legs.clear();
+        reports.clear();
+    }
     if scene.own_vpc().is_some() {
         checked.extend(of_legs);
-        checked.push(dns::check(scene, &paths, &legs));
-        checked.push(role::check(scene));
+        checked.push(dns::check(scene, &paths, &legs, is_by_nat));
+        checked.push(role::check(scene, asker));
         checked.extend(iam::check(scene));
         checked.extend(proxy_role::check(scene));
-        checked.push(subnets::check(scene, &paths));
+        checked.push(subnets::check(scene, &paths, asker));
     }
     checked.extend(timeout::check(scene));
     Diagnosis {
@@ -213,6 +275,32 @@ fn ask(scene: &Scene, asker: Asker) -> Diagnosis {
         checks: checked,
         legs: reports,
     }
+}
+
+/// Whether a leg leads to another VPC to which there is certainly no way: no route, and no active peering connection.
+fn is_apart(paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
+    let is_peered = |peering: &Peering| peering.is_active() || peering.is_doubtful();
+    let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
+    !leg.is_within_vpc()
+        && paths.network().peerings.known().is_some()
+        && !peerings.into_iter().any(is_peered)
+        && is_unrouted(paths, leg)
+}
+
+/// Why it is not known whether the function reaches a database in another VPC: endpoints of its own VPC may lead to it.
+fn endpoints(paths: &Paths<'_>, vpc: &VpcId) -> Option<String> {
+    let endpoints = match paths.network().endpoints.read() {
+        Ok(endpoints) => endpoints,
+        Err(why) => return Some(format!("an endpoint of {vpc} may lead to it: {why}")),
+    };
+    let leads = |endpoint: &&Endpoint| endpoint.vpc == *vpc && endpoint.state == "available" && endpoint.is_to_others();
+    let named: Vec<&str> = endpoints.iter().filter(leads).map(|found| found.id.as_str()).collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "{vpc} has {} (PrivateLink): what lies behind it is not known, and it may be the database",
+            named.join(", ")
+        )
+    })
 }
 
 /// The legs from the function to the database; none for a function in no VPC.
@@ -242,7 +330,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         subnets: distinct(&database.subnets),
         groups: database.groups().iter().cloned().collect(),
     };
-    let port = database.port.unwrap_or_default();
+    let port = database.port.unwrap_or(NO_PORT);
     let remedy = setup_command(scene);
     let Some(proxy) = proxy else {
         return vec![Leg {
@@ -251,6 +339,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
             port,
             remedy,
             proof: None,
+            doubt: None,
         }];
     };
     let between = End {
@@ -275,6 +364,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
             port: port_of_proxy,
             remedy: None,
             proof: None,
+            doubt: None,
         },
         None => Leg {
             from,
@@ -282,6 +372,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
             port: port_of_proxy,
             remedy: remedy.clone(),
             proof: None,
+            doubt: None,
         },
     };
     let second = Leg {
@@ -292,12 +383,13 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         proof: scene
             .proxy_reaches()
             .then(|| format!("proxy {} reaches {database}: its target is AVAILABLE", proxy.name)),
+        doubt: None,
     };
     vec![first, second]
 }
 
 /// The check `attached` of docs/network.md.
-fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
+fn attached(scene: &Scene, paths: &Paths<'_>, by_nat: Option<Finding>) -> Check {
     let Scene { function, database, .. } = scene;
     if let Some(provider) = &function.capacity_provider {
         let finding = managed(&function.name, provider);
@@ -311,6 +403,12 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     let Some(vpc) = &function.vpc else {
         let finding = if scene.has_public_name() {
             public::from_internet(scene, paths)
+        } else if scene.may_have_public_name() {
+            Finding::unknown(format!(
+                "function {} is in no VPC, and of {database} only {} is publicly accessible: it is not known which instance is the writer, to which its endpoint leads",
+                function.name,
+                public::instances(database).join(", ")
+            ))
         } else {
             let reached = scene.reached();
             let unless = match (&scene.proxy, database.access.publicly_accessible) {
@@ -351,7 +449,7 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     } else {
         format!("the function is in {}, {database} in {}", vpc.vpc, database.vpc)
     };
-    let findings = public::second_door(scene).into_iter().collect();
+    let findings = by_nat.or_else(|| public::second_door(scene)).into_iter().collect();
     Check::of("attached", &passed, evidence, findings)
 }
 

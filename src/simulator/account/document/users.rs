@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{VpcConfig, available};
+use super::{VpcConfig, attached, available};
 
 /// A published version of a function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,8 +14,8 @@ use super::{VpcConfig, available};
 pub struct FunctionVersionEntry {
     /// Its number.
     pub version: String,
-    /// Where it is attached, as when it was published; left out for one in no VPC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where it is attached, as when it was published; left out, or with empty lists, for one in no VPC.
+    #[serde(default, deserialize_with = "attached", skip_serializing_if = "Option::is_none")]
     pub vpc_config: Option<VpcConfig>,
     /// The role with which it was published. Default: the function's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
