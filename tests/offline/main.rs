@@ -40,6 +40,7 @@ mod policies;
 mod proxies;
 mod proxy_endpoints;
 mod public_access;
+mod public_databases;
 mod putting_back;
 mod quotas;
 mod random_accounts;

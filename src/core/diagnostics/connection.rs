@@ -3,10 +3,10 @@
 //! Source: docs/network.md. An invocation lands in any of the function's subnets, and a database in any
 //! of its own: all pairs of subnets count.
 
+mod apart;
 pub(crate) mod dns;
 mod headline;
 mod iam;
-mod nat;
 mod outlook;
 mod proxy_role;
 mod public;
@@ -23,17 +23,17 @@ pub use state::meaning_of;
 use crate::attach::private_of;
 use crate::diagnostics::{Check, Finding, Status, verdict};
 use crate::escape::{command, word};
-use crate::model::network::{Endpoint, Network, Part, Peering};
+use crate::model::network::{Network, Part};
 use crate::model::{
     Database, DatabaseKind, Extras, Function, FunctionState, FunctionVpc, GroupQuota, LastUpdateStatus, Member,
     NeededSecret, Observation, Proxy, ProxyEndpoint, ProxyTarget, SecurityGroup, Side, SubnetId, TargetHealthState,
-    TargetRole, VpcId,
+    TargetRole,
 };
 use crate::naming::Convention;
 use crate::policy::RolePolicies;
 use crate::preconditions::{check_identity_attached, provider_name};
 use crate::reachability::Paths;
-use crate::reachability::leg::{End, Leg, LegReport, NO_PORT, checks, distinct, is_unrouted};
+use crate::reachability::leg::{End, Leg, LegReport, NO_PORT, checks, distinct};
 
 /// What was read of a function, a database, what is between them, and what the function's role may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,11 +165,12 @@ impl Scene {
             targets: targets.clone(),
             ..proxy.clone()
         };
-        if self.is_for_readers() {
-            let health = proxy.reader_health(&self.database).ok().flatten();
-            return health.is_some_and(|health| health.state == TargetHealthState::Available);
-        }
-        proxy.reaches(&self.database)
+        let health = if self.is_for_readers() {
+            proxy.reader_health(&self.database).ok().flatten()
+        } else {
+            proxy.writer_health(&self.database)
+        };
+        health.is_some_and(|health| health.state == TargetHealthState::Available)
     }
 
     /// What distinguishes this connection from others, as in the tag `autoconnect:connection`.
@@ -246,10 +247,10 @@ fn ask(scene: &Scene, asker: Asker) -> Diagnosis {
     let mut legs = legs(scene);
     let mut by_nat = None;
     if let (Asker::Diagnose, Some(leg)) = (asker, legs.first_mut())
-        && is_apart(&paths, leg)
+        && apart::is_apart(&paths, leg)
     {
-        by_nat = nat::check(scene, &paths);
-        leg.doubt = endpoints(&paths, leg.from.vpc);
+        by_nat = apart::through_nat(scene, &paths);
+        leg.doubt = apart::endpoints(&paths, leg.from.vpc);
     }
     // The name leads to a public address, and nothing that is private counts.
     let is_by_nat = by_nat.as_ref().is_some_and(|finding| finding.status != Status::Fail);
@@ -275,32 +276,6 @@ fn ask(scene: &Scene, asker: Asker) -> Diagnosis {
         checks: checked,
         legs: reports,
     }
-}
-
-/// Whether a leg leads to another VPC to which there is certainly no way: no route, and no active peering connection.
-fn is_apart(paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
-    let is_peered = |peering: &Peering| peering.is_active() || peering.is_doubtful();
-    let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
-    !leg.is_within_vpc()
-        && paths.network().peerings.known().is_some()
-        && !peerings.into_iter().any(is_peered)
-        && is_unrouted(paths, leg)
-}
-
-/// Why it is not known whether the function reaches a database in another VPC: endpoints of its own VPC may lead to it.
-fn endpoints(paths: &Paths<'_>, vpc: &VpcId) -> Option<String> {
-    let endpoints = match paths.network().endpoints.read() {
-        Ok(endpoints) => endpoints,
-        Err(why) => return Some(format!("an endpoint of {vpc} may lead to it: {why}")),
-    };
-    let leads = |endpoint: &&Endpoint| endpoint.vpc == *vpc && endpoint.state == "available" && endpoint.is_to_others();
-    let named: Vec<&str> = endpoints.iter().filter(leads).map(|found| found.id.as_str()).collect();
-    (!named.is_empty()).then(|| {
-        format!(
-            "{vpc} has {} (PrivateLink): what lies behind it is not known, and it may be the database",
-            named.join(", ")
-        )
-    })
 }
 
 /// The legs from the function to the database; none for a function in no VPC.

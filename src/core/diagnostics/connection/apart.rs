@@ -1,7 +1,7 @@
-//! A publicly accessible database in another VPC that nothing private leads to: its name leads to its public address, which
-//! a function reaches through its NAT gateways.
+//! A database in another VPC to which no route leads: its public address may be reached through NAT gateways, or an endpoint
+//! may lead to it.
 //!
-//! Source: docs/network.md, "Publicly accessible databases".
+//! Source: docs/network.md, "Publicly accessible databases" and "What is not known".
 
 use std::collections::BTreeSet;
 
@@ -13,15 +13,43 @@ use crate::diagnostics::internet::Traveller;
 use crate::diagnostics::internet::checks::leads_out;
 use crate::diagnostics::internet::way::{Exit, way_out};
 use crate::diagnostics::{Finding, Status};
-use crate::model::{Direction, SubnetId};
+use crate::model::network::{Endpoint, Peering};
+use crate::model::{Direction, SubnetId, VpcId};
+use crate::reachability::leg::{Leg, is_unrouted};
 use crate::reachability::{Addresses, Block, Gap, Paths, Ports};
 
 /// The checks of the way to the internet that are about all subnets at once.
 const OF_ALL: [&str; 2] = ["network-acls", "security-groups"];
 
-/// Whether the function reaches the database so: a warning if it does, a failure if it does from some subnets only; none if
-/// it does not.
-pub(super) fn check(scene: &Scene, paths: &Paths<'_>) -> Option<Finding> {
+/// Whether a leg leads to another VPC to which there is certainly no way: no route, and no active peering connection.
+pub(super) fn is_apart(paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
+    let is_peered = |peering: &Peering| peering.is_active() || peering.is_doubtful();
+    let peerings = paths.peerings(leg.from.vpc, leg.to.vpc);
+    !leg.is_within_vpc()
+        && paths.network().peerings.known().is_some()
+        && !peerings.into_iter().any(is_peered)
+        && is_unrouted(paths, leg)
+}
+
+/// Why it is not known whether the function reaches a database in another VPC: endpoints of its own VPC may lead to it.
+pub(super) fn endpoints(paths: &Paths<'_>, vpc: &VpcId) -> Option<String> {
+    let endpoints = match paths.network().endpoints.read() {
+        Ok(endpoints) => endpoints,
+        Err(why) => return Some(format!("an endpoint of {vpc} may lead to it: {why}")),
+    };
+    let leads = |endpoint: &&Endpoint| endpoint.vpc == *vpc && endpoint.state == "available" && endpoint.is_to_others();
+    let named: Vec<&str> = endpoints.iter().filter(leads).map(|found| found.id.as_str()).collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "{vpc} has {} (PrivateLink): what lies behind it is not known, and it may be the database",
+            named.join(", ")
+        )
+    })
+}
+
+/// Whether the function reaches a public database through NAT gateways: a warning if it does, a failure if it does from some
+/// subnets only; none if it does not.
+pub(super) fn through_nat(scene: &Scene, paths: &Paths<'_>) -> Option<Finding> {
     let database = &scene.database;
     let port = database.port.filter(|_| scene.has_public_name())?;
     let traveller = Traveller::of_function(&scene.function, port)?;
