@@ -438,13 +438,12 @@ fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>) -> Found {
     let writer = members
         .iter()
         .find(|member| cluster.writer.as_ref() == Some(&member.id));
-    let is_writer_public = match writer {
-        Some(writer) => is_public(writer),
-        None => {
-            let mut all = members.iter().map(is_public);
-            let first = all.next().flatten();
-            first.filter(|first| all.all(|other| other == Some(*first)))
-        }
+    let is_writer_public = if let Some(writer) = writer {
+        is_public(writer)
+    } else {
+        let mut all = members.iter().map(is_public);
+        let first = all.next().flatten();
+        first.filter(|first| all.all(|other| other == Some(*first)))
     };
     let member = |instance: DbInstance| Member {
         id: instance.id,

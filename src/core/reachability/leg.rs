@@ -209,13 +209,13 @@ pub fn blocked_besides_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Vec<String>,
     (texts, pairs)
 }
 
-/// Whether there is certainly no route between any two subnets of a leg's ends, and none of which that is not known.
+/// Whether there is certainly no route between any two subnets of a leg's ends.
 #[must_use]
 pub fn is_unrouted(paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
-    let findings = routes::check(paths, leg).findings;
-    let is_known = findings.iter().all(|found| found.finding.status == Status::Fail);
-    let pairs: BTreeSet<&(usize, usize)> = findings.iter().flat_map(|found| &found.pairs).collect();
-    is_known && !pairs.is_empty() && leg.pairs().all(|pair| pairs.contains(&pair))
+    let findings = routes::check(paths, leg).findings.into_iter();
+    let failing = findings.filter(|found| found.finding.status == Status::Fail);
+    let pairs: BTreeSet<(usize, usize)> = failing.flat_map(|found| found.pairs).collect();
+    !pairs.is_empty() && leg.pairs().all(|pair| pairs.contains(&pair))
 }
 
 /// The pairs of subnets between which nothing passes: what groups, network ACLs and routes stop together. What could not be
