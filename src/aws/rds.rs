@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{
-    AuthScheme, ClusterScalabilityType, DbCluster as SdkCluster, DbInstance as SdkInstance, DbProxy as SdkProxy,
-    DbSubnetGroup as SdkSubnetGroup, DefaultAuthScheme, EngineFamily as SdkFamily, Filter, IamAuthMode, Tag,
-    UserAuthConfig, UserAuthConfigInfo, VpcSecurityGroupMembership,
+    AuthScheme, ClusterScalabilityType, DbCluster as SdkCluster, DbClusterMember, DbInstance as SdkInstance,
+    DbProxy as SdkProxy, DbSubnetGroup as SdkSubnetGroup, DefaultAuthScheme, EngineFamily as SdkFamily, Filter,
+    IamAuthMode, Tag, UserAuthConfig, UserAuthConfigInfo, VpcSecurityGroupMembership,
 };
 use serde_json::Number;
 
@@ -366,6 +366,7 @@ fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
         status: cluster.status.unwrap_or_default(),
         subnet_group: cluster.db_subnet_group,
         memberships: memberships(cluster.vpc_security_groups),
+        writer: writer(cluster.db_cluster_members),
         global_cluster: cluster.global_cluster_identifier.filter(|id| !id.is_empty()),
         access: Access {
             endpoint: cluster.endpoint,
@@ -391,6 +392,14 @@ fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
         },
         tags: tag_list(cluster.tag_list),
     })
+}
+
+/// Where several or none are told to be the writer, it is not known.
+fn writer(members: Option<Vec<DbClusterMember>>) -> Option<String> {
+    let members = members.unwrap_or_default().into_iter();
+    let mut writers = members.filter(|member| member.is_cluster_writer == Some(true));
+    let writer = writers.next()?.db_instance_identifier;
+    writer.filter(|_| writers.next().is_none())
 }
 
 fn db_instance(instance: SdkInstance) -> Answer<DbInstance> {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use crate::decide::decide;
-use crate::diagnostics::connection::{Diagnosis, Scene, diagnose, diagnose_command, legs};
+use crate::diagnostics::connection::{Diagnosis, Scene, diagnose, diagnose_across, diagnose_command, legs};
 use crate::diagnostics::{Check, Status};
 use crate::model::network::{Destination, Part, RouteTarget};
 use crate::model::{
@@ -110,8 +110,16 @@ pub fn fix(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unmet
         ..Facts::default()
     };
     ask(&[Making::FunctionNetwork], &facts)?;
-    let diagnosis = diagnose(scene);
-    let legs = legs(scene);
+    let diagnosis = match scope {
+        Scope::GroupsAcrossVpcs => diagnose_across(scene),
+        Scope::Everything => diagnose(scene),
+    };
+    // What is reached over the internet has no legs.
+    let legs = if diagnosis.legs.is_empty() {
+        Vec::new()
+    } else {
+        legs(scene)
+    };
     if scope == Scope::GroupsAcrossVpcs {
         check_ready(scene, &diagnosis, &legs)?;
     }
@@ -125,7 +133,11 @@ pub fn fix(seen: &Seen, scope: Scope, request: &Request) -> Result<Fixing, Unmet
     };
     let mut fixed = BTreeSet::new();
     let (to_endpoint, others) = legs.split_at(usize::from(scene.endpoint.is_some()).min(legs.len()));
-    let gaps: Vec<Missing> = others.iter().flat_map(|leg| missing(&paths, leg)).collect();
+    let mut gaps: Vec<Missing> = others.iter().flat_map(|leg| missing(&paths, leg)).collect();
+    let mut checks = diagnosis.checks.iter();
+    if checks.any(|check| check.id == "security-groups" && check.status == Status::Unknown) {
+        gaps.clear();
+    }
     let before: Vec<Missing> = to_endpoint.iter().flat_map(|leg| missing(&paths, leg)).collect();
     if !gaps.is_empty() || builder.after_setup(&before) != before {
         builder.groups(&legs, &gaps)?;

@@ -26,7 +26,7 @@ pub use execution_role::{
 };
 pub use grants::{
     LAMBDA, RDS, connect, connect_through, connects_as, is_same, msk_access, on_one_line, poll_msk, read_secret,
-    secret_of, trust, trusts, vpc_access,
+    secret_of, trust, trust_also, trusts, vpc_access,
 };
 pub use lambda::{Guardrail, deny_interfaces};
 pub use operator::{Subject, new_secret, operator, proxy_arn};

@@ -80,6 +80,8 @@ pub struct DbCluster {
     pub subnet_group: Option<String>,
     /// `VpcSecurityGroups`.
     pub memberships: Vec<GroupMembership>,
+    /// The one of `DBClusterMembers` that has `IsClusterWriter`.
+    pub writer: Option<String>,
     /// `GlobalClusterIdentifier`.
     pub global_cluster: Option<String>,
     /// How clients come into it.

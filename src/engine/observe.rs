@@ -433,18 +433,23 @@ pub async fn read_memberships(cloud: &dyn Cloud, kind: DatabaseKind, id: &str) -
 /// The VPC stays empty until it is known.
 fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>) -> Found {
     let group = members.iter().find_map(|member| member.subnet_group.clone());
-    // One with a public address is enough; that none has one is known only where all were reported.
+    // The cluster's endpoint leads to the writer. Where that is not known, it is known only of members that are alike.
     let is_public = |member: &DbInstance| member.access.publicly_accessible;
-    let members_are_public = match members.as_slice() {
-        [] => None,
-        members if members.iter().any(|member| is_public(member) == Some(true)) => Some(true),
-        members if members.iter().all(|member| is_public(member) == Some(false)) => Some(false),
-        _ => None,
+    let writer = members
+        .iter()
+        .find(|member| cluster.writer.as_ref() == Some(&member.id));
+    let is_writer_public = if let Some(writer) = writer {
+        is_public(writer)
+    } else {
+        let mut all = members.iter().map(is_public);
+        let first = all.next().flatten();
+        first.filter(|first| all.all(|other| other == Some(*first)))
     };
     let member = |instance: DbInstance| Member {
         id: instance.id,
         status: instance.status,
         availability_zone: instance.availability_zone,
+        publicly_accessible: instance.access.publicly_accessible,
     };
     let mut members: Vec<Member> = members.into_iter().map(member).collect();
     members.sort_by(|a, b| a.id.cmp(&b.id));
@@ -463,11 +468,12 @@ fn from_cluster(cluster: DbCluster, members: Vec<DbInstance>) -> Found {
             status: cluster.status,
             memberships: cluster.memberships,
             members,
+            writer: cluster.writer,
             global_cluster: cluster.global_cluster,
             member_of: None,
             subnets,
             access: Access {
-                publicly_accessible: cluster.access.publicly_accessible.or(members_are_public),
+                publicly_accessible: cluster.access.publicly_accessible.or(is_writer_public),
                 ..cluster.access
             },
             form: cluster.form,
@@ -487,7 +493,9 @@ fn from_instance(instance: DbInstance) -> Found {
                 id: instance.id.clone(),
                 status: instance.status.clone(),
                 availability_zone: instance.availability_zone,
+                publicly_accessible: instance.access.publicly_accessible,
             }],
+            writer: None,
             id: instance.id,
             arn: instance.arn,
             engine: instance.engine,

@@ -84,7 +84,7 @@ fn each_fault_is_found_by_its_own_check() {
             account["Roles"][0]["AttachedPolicies"] =
                 serde_json::json!(["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"]);
         }),
-        ("subnets", "fail", "subnet-0a01a", |account| {
+        ("subnets", "warn", "subnet-0a01a", |account| {
             account["Subnets"][0]["AvailableIpAddressCount"] = 0.into();
         }),
         ("attached", "fail", "checkout", |account| {

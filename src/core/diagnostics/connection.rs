@@ -3,6 +3,7 @@
 //! Source: docs/network.md. An invocation lands in any of the function's subnets, and a database in any
 //! of its own: all pairs of subnets count.
 
+mod apart;
 pub(crate) mod dns;
 mod headline;
 mod iam;
@@ -24,14 +25,15 @@ use crate::diagnostics::{Check, Finding, Status, verdict};
 use crate::escape::{command, word};
 use crate::model::network::{Network, Part};
 use crate::model::{
-    Database, DatabaseKind, Extras, Function, FunctionVpc, GroupQuota, NeededSecret, Observation, Proxy, ProxyEndpoint,
-    ProxyTarget, SecurityGroup, Side, SubnetId, TargetHealthState, TargetRole,
+    Database, DatabaseKind, Extras, Function, FunctionState, FunctionVpc, GroupQuota, LastUpdateStatus, Member,
+    NeededSecret, Observation, Proxy, ProxyEndpoint, ProxyTarget, SecurityGroup, Side, SubnetId, TargetHealthState,
+    TargetRole,
 };
 use crate::naming::Convention;
 use crate::policy::RolePolicies;
 use crate::preconditions::{Prognosis, check_identity_attached, provider_name};
 use crate::reachability::Paths;
-use crate::reachability::leg::{End, Leg, LegReport, checks, distinct};
+use crate::reachability::leg::{End, Leg, LegReport, NO_PORT, checks, distinct};
 
 /// What was read of a function, a database, what is between them, and what the function's role may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +124,29 @@ impl Scene {
         self.proxy.is_none() && self.database.access.publicly_accessible == Some(true)
     }
 
+    /// Whether that depends on which of the cluster's instances is its writer, which is not known: some have a public address.
+    pub fn may_have_public_name(&self) -> bool {
+        let access = &self.database.access;
+        let mut members = self.database.members.iter();
+        self.proxy.is_none()
+            && access.publicly_accessible.is_none()
+            && members.any(|member| member.publicly_accessible == Some(true))
+    }
+
+    /// Whether the function connects to an endpoint that leads to readers only.
+    pub fn is_for_readers(&self) -> bool {
+        let role = self.endpoint.as_ref().and_then(|endpoint| endpoint.role.as_ref());
+        role == Some(&TargetRole::ReadOnly)
+    }
+
+    /// The instances that the name leads to: of a cluster its writer, or its readers where the endpoint is for these. All of
+    /// them where it is not known which is the writer.
+    pub fn serving(&self) -> Vec<&Member> {
+        let writer = self.database.writer();
+        let serves = |member: &&Member| writer.is_none_or(|writer| (*member == writer) != self.is_for_readers());
+        self.database.members.iter().filter(serves).collect()
+    }
+
     /// Whether the proxy reaches the database, as RDS measures it. Of an endpoint that leads to readers only, these count.
     pub fn proxy_reaches(&self) -> bool {
         let (Some(proxy), Some(targets)) = (&self.proxy, self.targets.known()) else {
@@ -131,12 +156,12 @@ impl Scene {
             targets: targets.clone(),
             ..proxy.clone()
         };
-        let role = self.endpoint.as_ref().and_then(|endpoint| endpoint.role.as_ref());
-        if role == Some(&TargetRole::ReadOnly) {
-            let health = proxy.reader_health(&self.database).ok().flatten();
-            return health.is_some_and(|health| health.state == TargetHealthState::Available);
-        }
-        proxy.reaches(&self.database)
+        let health = if self.is_for_readers() {
+            proxy.reader_health(&self.database).ok().flatten()
+        } else {
+            proxy.writer_health(&self.database)
+        };
+        health.is_some_and(|health| health.state == TargetHealthState::Available)
     }
 
     /// What distinguishes this connection from others, as in the tag `autoconnect:connection`.
@@ -169,8 +194,22 @@ pub struct Diagnosis {
 enum Asker {
     /// `diagnose`: whether the function reaches the database now.
     Diagnose,
+    /// `setup --cross-vpc`: whether there is a way between the two VPCs.
+    Across,
     /// `setup`: whether it is connected. A database may be started, and a cluster get its instances, later.
-    Setup,
+    Setup {
+        /// Whether its plan gives the function another group, for which Lambda makes interfaces.
+        moves: bool,
+    },
+}
+
+impl Asker {
+    /// Whether the function has its network interfaces, so that it is invoked whatever making one takes.
+    fn finds_interfaces(self, function: &Function) -> bool {
+        function.state == FunctionState::Active
+            && matches!(function.last_update, None | Some(LastUpdateStatus::Successful))
+            && self != Self::Setup { moves: true }
+    }
 }
 
 /// Asks everything.
@@ -181,21 +220,41 @@ pub fn diagnose(scene: &Scene) -> Diagnosis {
 /// Asks everything about a connection that `setup` makes: the same checks, but that a database which is stopped and a cluster
 /// without instances are connected anyway.
 pub fn diagnose_connection(scene: &Scene) -> Diagnosis {
-    ask(scene, Asker::Setup)
+    ask(scene, Asker::Setup { moves: false })
+}
+
+/// Asks everything about a connection across two VPCs: the same checks, but that no way counts over the internet or to what
+/// lies behind an endpoint.
+pub fn diagnose_across(scene: &Scene) -> Diagnosis {
+    ask(scene, Asker::Across)
 }
 
 fn ask(scene: &Scene, asker: Asker) -> Diagnosis {
     let paths = Paths::new(&scene.network);
-    let legs = legs(scene);
-    let mut checked = vec![attached(scene, &paths), state::check(scene, asker)];
-    let (of_legs, reports) = checks(&paths, &legs);
+    let mut legs = legs(scene);
+    let mut by_nat = None;
+    if let (Asker::Diagnose, Some(leg)) = (asker, legs.first_mut())
+        && apart::is_apart(&paths, leg)
+    {
+        by_nat = apart::through_nat(scene, &paths);
+        leg.doubt = apart::endpoints(&paths, leg.from.vpc);
+    }
+    // The name leads to a public address, and nothing that is private counts.
+    let is_by_nat = by_nat.as_ref().is_some_and(|finding| finding.status != Status::Fail);
+    let attached = attached(scene, &paths, by_nat);
+    let mut checked = vec![attached, state::check(scene, asker)];
+    let (mut of_legs, mut reports) = checks(&paths, &legs);
+    if is_by_nat {
+        of_legs.clear();
+        reports.clear();
+    }
     if scene.own_vpc().is_some() {
         checked.extend(of_legs);
-        checked.push(dns::check(scene, &paths, &legs));
-        checked.push(role::check(scene));
+        checked.push(dns::check(scene, &paths, &legs, is_by_nat));
+        checked.push(role::check(scene, asker));
         checked.extend(iam::check(scene));
         checked.extend(proxy_role::check(scene));
-        checked.push(subnets::check(scene, &paths));
+        checked.push(subnets::check(scene, &paths, asker));
     }
     checked.extend(timeout::check(scene));
     Diagnosis {
@@ -232,7 +291,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         subnets: distinct(&database.subnets),
         groups: database.groups().iter().cloned().collect(),
     };
-    let port = database.port.unwrap_or_default();
+    let port = database.port.unwrap_or(NO_PORT);
     let remedy = setup_command(scene);
     let Some(proxy) = proxy else {
         return vec![Leg {
@@ -241,6 +300,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
             port,
             remedy,
             proof: None,
+            doubt: None,
         }];
     };
     let between = End {
@@ -265,6 +325,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
             port: port_of_proxy,
             remedy: None,
             proof: None,
+            doubt: None,
         },
         None => Leg {
             from,
@@ -272,6 +333,7 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
             port: port_of_proxy,
             remedy: remedy.clone(),
             proof: None,
+            doubt: None,
         },
     };
     let second = Leg {
@@ -282,12 +344,13 @@ pub fn legs(scene: &Scene) -> Vec<Leg<'_>> {
         proof: scene
             .proxy_reaches()
             .then(|| format!("proxy {} reaches {database}: its target is AVAILABLE", proxy.name)),
+        doubt: None,
     };
     vec![first, second]
 }
 
 /// The check `attached` of docs/network.md.
-fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
+fn attached(scene: &Scene, paths: &Paths<'_>, by_nat: Option<Finding>) -> Check {
     let Scene { function, database, .. } = scene;
     if let Some(provider) = &function.capacity_provider {
         let finding = managed(&function.name, provider);
@@ -301,6 +364,12 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     let Some(vpc) = &function.vpc else {
         let finding = if scene.has_public_name() {
             public::from_internet(scene, paths)
+        } else if scene.may_have_public_name() {
+            Finding::unknown(format!(
+                "function {} is in no VPC, and of {database} only {} is publicly accessible: it is not known which instance is the writer, to which its endpoint leads",
+                function.name,
+                public::instances(database).join(", ")
+            ))
         } else {
             let reached = scene.reached();
             let unless = match (&scene.proxy, database.access.publicly_accessible) {
@@ -341,7 +410,7 @@ fn attached(scene: &Scene, paths: &Paths<'_>) -> Check {
     } else {
         format!("the function is in {}, {database} in {}", vpc.vpc, database.vpc)
     };
-    let findings = public::second_door(scene).into_iter().collect();
+    let findings = by_nat.or_else(|| public::second_door(scene)).into_iter().collect();
     Check::of("attached", &passed, evidence, findings)
 }
 

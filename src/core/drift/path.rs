@@ -173,6 +173,7 @@ impl<'e> Routing<'e> {
             port,
             remedy: None,
             proof: None,
+            doubt: None,
         };
         let (causes, pairs) = blocked_besides_groups(paths, &leg);
         let blocked = Rc::new(Blocked { causes, pairs });

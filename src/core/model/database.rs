@@ -63,6 +63,8 @@ pub struct Member {
     pub status: String,
     /// The Availability Zone it runs in, once it does.
     pub availability_zone: Option<String>,
+    /// Whether it has a public address, if AWS reports it.
+    pub publicly_accessible: Option<bool>,
 }
 
 /// How clients can connect to a database, as far as RDS reports it.
@@ -82,8 +84,8 @@ pub struct Access {
     pub master_secret: Option<String>,
     /// Whether the Data API, which needs no VPC, is on (`HttpEndpointEnabled`), if AWS reports it.
     pub data_api: Option<bool>,
-    /// Whether it has a public address (`PubliclyAccessible`), if AWS reports it; for a cluster, whether an instance of
-    /// it has one.
+    /// Whether it has a public address (`PubliclyAccessible`), if AWS reports it; for a cluster, whether its endpoint leads
+    /// to one: that of its writer.
     pub publicly_accessible: Option<bool>,
     /// `ServerlessV2ScalingConfiguration` of an Aurora cluster, if it has one.
     pub scaling: Option<Scaling>,
@@ -145,6 +147,8 @@ pub struct Database {
     pub memberships: Vec<GroupMembership>,
     /// The instances of a cluster; for an instance, itself.
     pub members: Vec<Member>,
+    /// Which of the instances of a cluster is its writer, if AWS reports one.
+    pub writer: Option<String>,
     /// The global database that a cluster is in.
     pub global_cluster: Option<String>,
     /// The cluster that an instance is a member of.
@@ -168,6 +172,13 @@ impl Database {
                 .filter(|membership| membership.status != "removing")
                 .map(|membership| membership.group.clone()),
         )
+    }
+
+    /// The instance to which the endpoint of a cluster leads, if it is known.
+    pub fn writer(&self) -> Option<&Member> {
+        self.members
+            .iter()
+            .find(|member| self.writer.as_ref() == Some(&member.id))
     }
 
     /// The account in the database's ARN.

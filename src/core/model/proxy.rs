@@ -251,6 +251,14 @@ impl Proxy {
         best(self.instances(database))
     }
 
+    /// The health of what the endpoints lead to that are not for readers only: that of the writer, where the proxy shows
+    /// which target is it.
+    pub fn writer_health(&self, database: &Database) -> Option<&TargetHealth> {
+        let instances = self.instances(database);
+        let is_writer = |target: &&&ProxyTarget| target.role == Some(TargetRole::ReadWrite);
+        best(instances.iter().filter(is_writer).copied()).or_else(|| best(instances))
+    }
+
     /// The health of the readers of `database`, of which the best counts: what an endpoint that only reads leads to.
     ///
     /// # Errors

@@ -204,6 +204,25 @@ pub fn secret_of(text: &str) -> Option<(String, Option<String>)> {
     (is_one && is_same(text, &read_secret(&secret, key.as_deref()))).then_some((secret, key))
 }
 
+/// A trust policy that lets `service` assume the role besides those whom this one lets.
+pub fn trust_also(document: &str, service: &str) -> String {
+    let alone = trust(service);
+    let (Ok(mut document), Ok(added)) = (serde_json::from_str::<Value>(document), serde_json::from_str(&alone)) else {
+        return alone;
+    };
+    let added: Value = added;
+    let added = added["Statement"].as_array().cloned().unwrap_or_default();
+    match document.get_mut("Statement") {
+        Some(Value::Array(statements)) => statements.extend(added),
+        Some(statement @ Value::Object(_)) => {
+            let kept = statement.take();
+            *statement = std::iter::once(kept).chain(added).collect();
+        }
+        _ => return alone,
+    }
+    document.to_string()
+}
+
 /// Whether a trust policy lets `service` assume the role. Conditions are not looked into, since whether they hold
 /// is for AWS to say.
 pub fn trusts(document: &str, service: &str) -> bool {

@@ -29,6 +29,8 @@ pub struct RolePolicies {
     pub unread: Vec<String>,
     /// Its permissions boundary, if it has one: the most that its policies can allow.
     pub boundary: Part<Option<SourcedPolicy>>,
+    /// Who may assume it, where that was read: a policy document.
+    pub trust: Option<String>,
 }
 
 /// Whether a role may send a request, and by what.
@@ -271,6 +273,7 @@ mod tests {
                 policies,
                 unread,
                 boundary,
+                ..RolePolicies::default()
             };
             let found = judge(&role);
             assert_eq!(found.verdict, expected, "{role:?}: {found:?}");

@@ -79,7 +79,12 @@ pub struct Leg<'s> {
     pub remedy: Option<String>,
     /// Why it is known that traffic passes: a proxy that reaches its database. What seems to stop it is then a warning.
     pub proof: Option<String>,
+    /// Why it is not known whether traffic passes although nothing that was read lets it. What stops it is then not known.
+    pub doubt: Option<String>,
 }
+
+/// The port of a leg whose port is not known yet.
+pub const NO_PORT: u16 = 0;
 
 /// A finding with the pairs of subnets between which it stops everything; all of them where it names none.
 #[derive(Clone, Debug)]
@@ -101,7 +106,25 @@ impl Found {
         let pairs = pairs.into_iter().collect();
         self.findings.push(OnLeg { finding, pairs });
     }
+
+    /// One finding in place of those that fail: whether they count is not known.
+    fn in_doubt(&mut self, doubt: &str) {
+        let is_failing = |found: &OnLeg| found.finding.status == Status::Fail;
+        let (failing, others): (Vec<OnLeg>, Vec<OnLeg>) =
+            std::mem::take(&mut self.findings).into_iter().partition(is_failing);
+        self.findings = others;
+        if let Some(first) = failing.first() {
+            let text = format!("{}; but {doubt}", first.finding.text);
+            self.add(
+                Finding::unknown(text),
+                failing.into_iter().flat_map(|found| found.pairs),
+            );
+        }
+    }
 }
+
+/// The concern that does not depend on the port.
+const ROUTES: &str = "routes";
 
 /// What asks about each leg.
 type Concern = fn(&Paths<'_>, &[Leg<'_>]) -> Vec<Found>;
@@ -118,11 +141,9 @@ const CONCERNS: [(&str, &str, Concern); 3] = [
         "the network ACLs let everything through, both ways",
         acls::check,
     ),
-    (
-        "routes",
-        "the route tables lead to the target and back",
-        |paths, legs| legs.iter().map(|leg| routes::check(paths, leg)).collect(),
-    ),
+    (ROUTES, "the route tables lead to the target and back", |paths, legs| {
+        legs.iter().map(|leg| routes::check(paths, leg)).collect()
+    }),
 ];
 
 /// Asks everything that is about subnets and what is between them: one check for each concern, and each leg as it was found.
@@ -131,7 +152,18 @@ pub fn checks(paths: &Paths<'_>, legs: &[Leg<'_>]) -> (Vec<Check>, Vec<LegReport
     let check = |(id, passed, concern): (&'static str, &str, Concern)| {
         let mut findings = Vec::new();
         let mut evidence = Vec::new();
-        for ((found, leg), report) in concern(paths, legs).into_iter().zip(legs).zip(&mut reports) {
+        for ((mut found, leg), report) in concern(paths, legs).into_iter().zip(legs).zip(&mut reports) {
+            if leg.port == NO_PORT && id != ROUTES {
+                found = Found::default();
+                let text = format!(
+                    "{} has no port yet, so it is not known what lets it through",
+                    leg.to.name
+                );
+                found.add(Finding::unknown(text), leg.pairs());
+            }
+            if let Some(doubt) = &leg.doubt {
+                found.in_doubt(doubt);
+            }
             evidence.extend(found.evidence);
             for OnLeg { mut finding, pairs } in found.findings {
                 if let Some(proof) = &leg.proof {
@@ -172,6 +204,14 @@ pub fn blocked_besides_groups(paths: &Paths<'_>, leg: &Leg<'_>) -> (Vec<String>,
         }
     }
     (texts, pairs)
+}
+
+/// Whether there is certainly no route between any two subnets of a leg's ends.
+pub fn is_unrouted(paths: &Paths<'_>, leg: &Leg<'_>) -> bool {
+    let findings = routes::check(paths, leg).findings.into_iter();
+    let failing = findings.filter(|found| found.finding.status == Status::Fail);
+    let pairs: BTreeSet<(usize, usize)> = failing.flat_map(|found| found.pairs).collect();
+    !pairs.is_empty() && leg.pairs().all(|pair| pairs.contains(&pair))
 }
 
 /// The pairs of subnets between which nothing passes: what groups, network ACLs and routes stop together. What could not be
@@ -221,6 +261,7 @@ pub(crate) fn between<'n>(
         port,
         remedy: None,
         proof: None,
+        doubt: None,
     };
     let crossings = acls::between(paths, &leg.from.subnets, &leg.to.subnets, port, numbers);
     // Within a VPC there is always the local route: tables that were not read are no reason for doubt.

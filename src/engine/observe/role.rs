@@ -75,6 +75,7 @@ pub(super) async fn role_and_policies(
     let boundary: Answer<Part<Option<SourcedPolicy>>> = boundary;
     let mut found = RolePolicies {
         boundary: boundary?,
+        trust: role.known().map(|role| role.trust.clone()),
         ..RolePolicies::default()
     };
     for policy in managed.into_iter().chain(inline) {

@@ -171,11 +171,17 @@ impl State {
                     health: None,
                     role: None,
                 };
-                // Which of them is the writer is not known: there is one.
-                let roles = std::iter::once(TargetRole::ReadWrite).chain(std::iter::repeat(TargetRole::ReadOnly));
-                let members = members
-                    .zip(roles)
-                    .map(|(member, role)| instance(&member.id, Some(database), role));
+                let mut clusters = self.clusters.iter().flatten();
+                let writer = clusters.find(|cluster| cluster.id == database);
+                let writer = writer.and_then(|cluster| cluster.writer.as_ref());
+                let members = members.map(|member| {
+                    let role = match writer {
+                        None => TargetRole::from_api("UNKNOWN"),
+                        Some(writer) if *writer == member.id => TargetRole::ReadWrite,
+                        Some(_) => TargetRole::ReadOnly,
+                    };
+                    instance(&member.id, Some(database), role)
+                });
                 std::iter::once(tracked).chain(members).collect()
             }
         };

@@ -343,6 +343,10 @@ impl Future {
                         found.map(|cluster| rename(&mut cluster.id, &mut cluster.endpoint))
                     }
                     DatabaseKind::Instance => {
+                        let members = document.db_clusters.iter_mut().flat_map(|cluster| &mut cluster.members);
+                        for member in members.filter(|member| member.id == *old) {
+                            member.id.clone_from(&name);
+                        }
                         let found = document.db_instances.iter_mut().find(|instance| instance.id == *old);
                         found.map(|instance| rename(&mut instance.id, &mut instance.endpoint))
                     }
@@ -525,6 +529,9 @@ impl Future {
                     self.touch(by, About::Database(DatabaseKind::Cluster, cluster), Layer::Resource);
                 }
                 self.document.db_instances.retain(|instance| instance.id != id);
+                for cluster in &mut self.document.db_clusters {
+                    cluster.members.retain(|member| member.id != id);
+                }
             }
         }
         for proxy in &mut self.document.db_proxies {

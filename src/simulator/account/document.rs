@@ -161,6 +161,18 @@ impl AccountDocument {
             _ => self.db_instances.iter().any(|instance| instance.id == id),
         }
     }
+
+    /// Which of the instances of a cluster is its writer, if the file says that one is.
+    pub(super) fn writer<'d>(&'d self, cluster: &'d DbClusterEntry) -> Option<&'d str> {
+        if cluster.members.is_empty() {
+            let of = |instance: &&DbInstanceEntry| instance.cluster.as_ref() == Some(&cluster.id);
+            return self.db_instances.iter().find(of).map(|instance| instance.id.as_str());
+        }
+        let mut members = cluster.members.iter();
+        members
+            .find(|member| member.is_cluster_writer)
+            .map(|member| member.id.as_str())
+    }
 }
 
 fn default_settles_after_reads() -> u32 {
@@ -468,6 +480,9 @@ pub struct DbClusterEntry {
     /// Its security groups, which its instances share.
     #[serde(default)]
     pub vpc_security_groups: Vec<VpcSecurityGroupMembership>,
+    /// Its instances, and which of them is its writer; without it, the first instance of the cluster in the file is.
+    #[serde(rename = "DBClusterMembers", default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<DbClusterMemberEntry>,
     /// The global database it is in.
     pub global_cluster_identifier: Option<String>,
     /// Whether its Data API is on.
@@ -497,6 +512,18 @@ pub struct DbClusterEntry {
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tag_list: Vec<Tag>,
+}
+
+/// An instance of a DB cluster, as the cluster names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DbClusterMemberEntry {
+    /// The instance.
+    #[serde(rename = "DBInstanceIdentifier")]
+    pub id: String,
+    /// Whether it is the writer; one is at most.
+    #[serde(default)]
+    pub is_cluster_writer: bool,
 }
 
 /// How an Aurora Serverless v2 cluster scales.
@@ -826,7 +853,8 @@ pub struct RolePolicy {
 pub struct FunctionEntry {
     /// Its name.
     pub function_name: String,
-    /// Where it is attached; left out for a function in no VPC.
+    /// Where it is attached; left out, or with empty lists as Lambda shows it, for a function in no VPC.
+    #[serde(default, deserialize_with = "attached")]
     pub vpc_config: Option<VpcConfig>,
     /// Default `Active`.
     #[serde(default = "function_active")]
@@ -911,6 +939,12 @@ pub struct VpcConfig {
     pub security_group_ids: Vec<String>,
     /// Whether it may send over IPv6.
     pub ipv6_allowed_for_dual_stack: Option<bool>,
+}
+
+/// Lambda shows a function that was detached with empty lists.
+fn attached<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<VpcConfig>, D::Error> {
+    let config = Option::<VpcConfig>::deserialize(deserializer)?;
+    Ok(config.filter(|config| !config.subnet_ids.is_empty() || !config.security_group_ids.is_empty()))
 }
 
 impl IpPermission {

@@ -107,7 +107,8 @@ impl AccountDocument {
         let ipv6 = of_ipv6(&subnet.ipv6_cidr_block_association_set);
         let mut cidrs = ranges(&subnet.cidr_block);
         cidrs.extend(in_state(ipv6, CidrState::Associated).into_iter().map(|(cidr, _)| cidr));
-        if subnet.cidr_block.is_none() {
+        // One that has only IPv6 has no IPv4 range.
+        if cidrs.is_empty() && subnet.doubtful_cidrs().is_empty() {
             cidrs.extend(self.made_range(subnet).map(IpNet::V4));
         }
         cidrs

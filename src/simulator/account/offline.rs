@@ -391,6 +391,7 @@ impl State {
         DbCluster {
             arn: self.arn("rds", &format!("cluster:{}", entry.id)),
             memberships: memberships(&entry.vpc_security_groups),
+            writer: self.document.writer(&entry).map(str::to_owned),
             id: entry.id,
             engine: entry.engine,
             engine_mode: entry.engine_mode,

@@ -1,6 +1,6 @@
 //! Proxies of an account, and the health of their targets, which follows from security groups, network ACLs and routes.
 
-use super::document::{DbInstanceEntry, DbProxyEntry, ProxyTargetEntry};
+use super::document::{DbClusterEntry, DbInstanceEntry, DbProxyEntry, ProxyTargetEntry};
 use super::rules::{Outcome, State, rejected};
 use crate::cloud::Fault;
 use crate::model::{
@@ -74,12 +74,14 @@ impl State {
             health: None,
             role: None,
         }));
-        for (place, instance) in instances.into_iter().enumerate() {
-            // The file does not show which member of a cluster is its writer: the first one is treated as it.
-            let role = if place == 0 {
-                TargetRole::ReadWrite
-            } else {
-                TargetRole::ReadOnly
+        let of_cluster = |entry: &&DbClusterEntry| cluster.as_ref() == Some(&entry.id);
+        let entry = self.document.db_clusters.iter().find(of_cluster);
+        let writer = entry.map(|entry| self.document.writer(entry).map(str::to_owned));
+        for instance in instances {
+            let role = match &writer {
+                Some(None) => TargetRole::from_api("UNKNOWN"),
+                Some(Some(writer)) if *writer != instance => TargetRole::ReadOnly,
+                Some(Some(_)) | None => TargetRole::ReadWrite,
             };
             let health = self.health(&proxy, target, &instance)?;
             targets.push(ProxyTarget {
@@ -147,6 +149,7 @@ impl State {
             port: instance.port.unwrap_or_default(),
             remedy: None,
             proof: None,
+            doubt: None,
         };
         let stopped = stopped(&paths, &leg).len();
         stopped == 0 || stopped < leg.pairs().count()

@@ -7,7 +7,7 @@ mod users;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::document::{AccountDocument, FORMAT_VERSION, IpPermission};
+use super::document::{AccountDocument, DbClusterEntry, FORMAT_VERSION, IpPermission};
 use crate::model::EngineFamily;
 
 /// A mistake in an account's file.
@@ -236,6 +236,7 @@ impl Check {
                 let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
                 self.exists(path, "security group", groups, &membership.vpc_security_group_id);
             }
+            self.members(document, &path, cluster);
         }
         let in_no_vpc = document.db_clusters.iter();
         let in_no_vpc = in_no_vpc.filter(|cluster| cluster.vpc_networking_enabled == Some(false));
@@ -265,6 +266,21 @@ impl Check {
             for (j, membership) in instance.vpc_security_groups.iter().enumerate() {
                 let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
                 self.exists(path, "security group", groups, &membership.vpc_security_group_id);
+            }
+        }
+    }
+
+    fn members(&mut self, document: &AccountDocument, path: &str, cluster: &DbClusterEntry) {
+        let instances = document.db_instances.iter();
+        let instances = instances.filter(|instance| instance.cluster.as_ref() == Some(&cluster.id));
+        let instances: BTreeSet<&str> = instances.map(|instance| instance.id.as_str()).collect();
+        let mut has_writer = false;
+        for (i, member) in cluster.members.iter().enumerate() {
+            let path = format!("{path}.DBClusterMembers[{i}]");
+            let what = "instance of the cluster";
+            self.exists(format!("{path}.DBInstanceIdentifier"), what, &instances, &member.id);
+            if member.is_cluster_writer && std::mem::replace(&mut has_writer, true) {
+                self.report(format!("{path}.IsClusterWriter"), "a cluster has one writer");
             }
         }
     }

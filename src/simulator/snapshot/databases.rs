@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{AT_ONCE, Snapshot};
 use crate::account::{
-    ConnectionPoolEntry, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as SubnetGroupEntry,
-    MasterUserSecret, ProxyAuthEntry, ProxyTargetEntry, ScalingEntry, Tag, VpcSecurityGroupMembership,
+    ConnectionPoolEntry, DbClusterEntry, DbClusterMemberEntry, DbInstanceEntry, DbProxyEntry,
+    DbSubnetGroup as SubnetGroupEntry, MasterUserSecret, ProxyAuthEntry, ProxyTargetEntry, ScalingEntry, Tag,
+    VpcSecurityGroupMembership,
 };
 use crate::cloud::{Cloud, DbCluster, DbInstance, DbSubnetGroup};
 use crate::concurrent::bounded;
@@ -78,6 +79,7 @@ impl Snapshot {
             .iter()
             .map(|group| group.name.clone())
             .collect();
+        let mut writers = BTreeSet::new();
         for cluster in clusters {
             // A cluster without a port is being created; it has its engine's soon.
             let (Some(subnet_group), Some(port)) =
@@ -86,6 +88,7 @@ impl Snapshot {
                 continue;
             };
             let access = cluster.access;
+            writers.extend(cluster.writer);
             document.db_clusters.push(DbClusterEntry {
                 id: cluster.id,
                 engine: cluster.engine,
@@ -94,6 +97,7 @@ impl Snapshot {
                 status: cluster.status,
                 subnet_group,
                 vpc_security_groups: memberships(cluster.memberships),
+                members: Vec::new(),
                 global_cluster_identifier: cluster.global_cluster,
                 http_endpoint_enabled: access.data_api,
                 publicly_accessible: access.publicly_accessible,
@@ -113,7 +117,6 @@ impl Snapshot {
                 tag_list: Tag::list(&cluster.tags),
             });
         }
-        let clusters: BTreeSet<String> = document.db_clusters.iter().map(|cluster| cluster.id.clone()).collect();
         for instance in instances {
             let in_group = instance.subnet_group.as_ref().and_then(|wanted| {
                 let groups = document.db_subnet_groups.iter();
@@ -126,7 +129,15 @@ impl Snapshot {
             let Some(subnet_group) = in_group.map(|group| group.name.clone()) else {
                 continue;
             };
-            let cluster = instance.cluster.filter(|cluster| clusters.contains(cluster));
+            let mut clusters = document.db_clusters.iter_mut();
+            let cluster = clusters.find(|cluster| instance.cluster.as_ref() == Some(&cluster.id));
+            let cluster = cluster.map(|cluster| {
+                cluster.members.push(DbClusterMemberEntry {
+                    id: instance.id.clone(),
+                    is_cluster_writer: writers.contains(&instance.id),
+                });
+                cluster.id.clone()
+            });
             let access = instance.access;
             document.db_instances.push(DbInstanceEntry {
                 id: instance.id,

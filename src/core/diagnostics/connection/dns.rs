@@ -5,21 +5,37 @@
 //! proxy, always leads to its private address.
 
 use super::Scene;
-use crate::diagnostics::{Check, Finding};
+use crate::diagnostics::{Check, Finding, Status};
 use crate::escape::word;
 use crate::model::VpcId;
 use crate::model::network::{Peering, PeeringSide, Resolver, VpcDns};
 use crate::reachability::Paths;
 use crate::reachability::leg::Leg;
 
-pub(super) fn check(scene: &Scene, paths: &Paths<'_>, legs: &[Leg<'_>]) -> Check {
+const ID: &str = "dns";
+
+/// `is_by_nat`: the name leads to a public address, and is meant to.
+pub(super) fn check(scene: &Scene, paths: &Paths<'_>, legs: &[Leg<'_>], is_by_nat: bool) -> Check {
     let mut findings = Vec::new();
     let mut evidence = Vec::new();
     // A proxy finds the database by itself: only the function asks for a name.
     if let Some(leg) = legs.first() {
         resolves(paths, leg.from.vpc, &mut findings, &mut evidence);
+        if is_by_nat {
+            let passed = "the name of the database resolves";
+            return Check::of(ID, passed, evidence, findings);
+        }
         if scene.has_public_name() {
             public_name(scene, paths, leg, &mut findings, &mut evidence);
+        } else if scene.may_have_public_name() {
+            let known = findings.len();
+            public_name(scene, paths, leg, &mut findings, &mut evidence);
+            for finding in &mut findings[known..] {
+                finding.status = Status::Unknown;
+                finding
+                    .text
+                    .push_str(", if the writer is publicly accessible, which is not known");
+            }
         } else {
             evidence.push(format!("{} has only a private address", leg.to.name));
         }
@@ -27,7 +43,7 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>, legs: &[Leg<'_>]) -> Check
             across(scene, paths, leg, &mut findings, &mut evidence);
         }
     }
-    Check::of("dns", "names resolve to private addresses", evidence, findings)
+    Check::of(ID, "names resolve to private addresses", evidence, findings)
 }
 
 /// Whether names resolve in a VPC: its resolver is on, and no other one is named in its place.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Scene;
+use super::role::NOT_TRUSTED;
 use crate::diagnostics::{Check, Status, verdict};
 use crate::model::{Side, SubnetId};
 use crate::reachability::leg::LegReport;
@@ -17,7 +18,7 @@ pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
     let through = scene.proxy.as_ref().map(|_| format!(" through {}", scene.reached()));
     let way = format!("{ends}{}", through.unwrap_or_default());
     let worst = verdict(checks);
-    if scene.own_vpc().is_none() && worst == Status::Warn {
+    if legs.is_empty() && worst == Status::Warn {
         return format!("It works over the internet only: {way}; the database is publicly accessible.");
     }
     match worst {
@@ -31,7 +32,7 @@ pub fn headline(scene: &Scene, checks: &[Check], legs: &[LegReport]) -> String {
             "It is not certain that it works: {way}. Nothing that was read contradicts it, but {} could not be completed.",
             checks_with(Status::Unknown, checks)
         ),
-        Status::Fail => failing(&way, checks, legs),
+        Status::Fail => failing(scene, &way, checks, legs),
     }
 }
 
@@ -48,7 +49,7 @@ fn all_subnets(legs: &[LegReport]) -> String {
     }
 }
 
-fn failing(way: &str, checks: &[Check], legs: &[LegReport]) -> String {
+fn failing(scene: &Scene, way: &str, checks: &[Check], legs: &[LegReport]) -> String {
     let first = |wanted: &dyn Fn(&Check) -> bool| {
         checks
             .iter()
@@ -67,7 +68,14 @@ fn failing(way: &str, checks: &[Check], legs: &[LegReport]) -> String {
         return format!("It does not work: {way}. {why}.");
     }
     if let Some(check) = attached.or_else(|| first(&|check| !is_of_pairs(check))) {
-        let how = if check.id == "execution-role" { " reliably" } else { "" };
+        if check.id == "attached" && scene.own_vpc().is_some() {
+            return format!(
+                "It works over the internet only, and not from all subnets: {way}. {}.",
+                sentence(&check.message)
+            );
+        }
+        let lacks_permissions = check.id == "execution-role" && !check.message.contains(NOT_TRUSTED);
+        let how = if lacks_permissions { " reliably" } else { "" };
         return format!("It does not work{how}: {way}. {}.", sentence(&check.message));
     }
     let Some(leg) = legs.iter().find(|leg| !leg.failing.is_empty()) else {

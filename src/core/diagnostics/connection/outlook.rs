@@ -1,6 +1,6 @@
 //! What blocks the path of a connection that `setup` is about to create, and is not fixed by its steps.
 
-use super::{Diagnosis, Scene, diagnose_connection, headline};
+use super::{Asker, Diagnosis, Scene, ask, diagnose_connection, headline};
 use crate::diagnostics::{Check, Status, verdict};
 use crate::model::network::Part;
 use crate::model::{Database, FunctionState, Proxy, Side};
@@ -59,7 +59,8 @@ pub fn outlook(mut scene: Scene, plan: &Plan) -> Diagnosis {
         "state" => tries_anew && check.status == Status::Unknown,
         _ => false,
     };
-    let Diagnosis { mut checks, legs, .. } = diagnose_connection(&scene);
+    let moves = planned().any(|step| step.effect.associates() == Some(Side::Function));
+    let Diagnosis { mut checks, legs, .. } = ask(&scene, Asker::Setup { moves });
     checks.retain(|check| !is_decided(check));
     Diagnosis {
         headline: headline(&scene, &checks, &legs),

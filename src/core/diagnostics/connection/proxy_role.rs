@@ -8,7 +8,7 @@ use super::{ProxyRole, Scene, iam, role};
 use crate::diagnostics::{Check, Finding, Status};
 use crate::escape::word;
 use crate::model::{Proxy, last_segment};
-use crate::policy::{NOT_READ, RDS, trust, trusts};
+use crate::policy::{NOT_READ, RDS, trust_also, trusts};
 
 const ID: &str = "proxy-role";
 
@@ -72,11 +72,11 @@ fn logs_in(scene: &Scene, proxy: &Proxy) -> bool {
 fn of_trust(role: &ProxyRole) -> Vec<Finding> {
     match role.trust.read() {
         Ok(document) if trusts(document, RDS) => Vec::new(),
-        Ok(_) => {
+        Ok(document) => {
             let remedy = format!(
                 "aws iam update-assume-role-policy --role-name {} --policy-document {}",
                 word(last_segment(&role.arn)),
-                word(trust(RDS))
+                word(trust_also(document, RDS))
             );
             let text = format!("{} does not trust {RDS}: no proxy can use it", role.arn);
             vec![Finding::fail(text).fixed_by(remedy)]

@@ -11,7 +11,7 @@ use crate::diagnostics::internet::way::{is_default, public_part};
 use crate::escape::word;
 use crate::model::network::public_access::{Block as AtGateway, Through};
 use crate::model::network::{RouteTable, RouteTarget};
-use crate::model::{DatabaseKind, Direction, SubnetId};
+use crate::model::{Database, DatabaseKind, Direction, SubnetId};
 use crate::reachability::{Addresses, Block, Gap, Paths, Ports, Region};
 
 /// Whether a function in no VPC reaches the database over the internet.
@@ -21,28 +21,68 @@ pub(super) fn from_internet(scene: &Scene, paths: &Paths<'_>) -> Finding {
         "function {} is in no VPC, and {database} is publicly accessible",
         function.name
     );
-    let port = database.port.unwrap_or_default();
+    let entry = match database.port {
+        Some(port) => entry(scene, paths, port, Addresses::ALL_V4),
+        None => Entry::Unknown(format!("{database} has no port yet")),
+    };
+    match entry {
+        Entry::Unknown(why) => Finding::unknown(format!("{start}; {why}")),
+        Entry::Closed(why) => keep_private(scene, Finding::fail(format!("{start}, but {why}"))),
+        Entry::Part(ranges) => Finding::unknown(format!(
+            "{start}, but its groups let {ranges} only, and a function in no VPC has no fixed address"
+        )),
+        Entry::Open => {
+            let port = database.port.unwrap_or_default();
+            let text = format!(
+                "{start}: the function reaches it over the internet, where port {port} of {database} is open to everyone"
+            );
+            let mut members = database.members.iter();
+            let text = match members.find(|member| member.publicly_accessible == Some(false)) {
+                Some(member) => format!("{text}; no longer once {}, which is private, is the writer", member.id),
+                None => text,
+            };
+            keep_private(scene, Finding::warn(text))
+        }
+    }
+}
+
+/// Whether what comes from the internet enters a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// It does, in all subnets.
+    Open,
+    /// It does not, and why.
+    Closed(String),
+    /// The groups let in only a part of the addresses: which.
+    Part(String),
+    /// It is not known, and why.
+    Unknown(String),
+}
+
+/// Whether these addresses, of which those of the internet count, enter a publicly accessible database.
+pub(super) fn entry(scene: &Scene, paths: &Paths<'_>, port: u16, addresses: Addresses) -> Entry {
+    let database = &scene.database;
     let wanted = Block {
-        addresses: Addresses::ALL_V4,
+        addresses,
         ports: Ports::only(port),
     };
     let groups: Vec<_> = database.groups().iter().cloned().collect();
     let passage = paths.passage(&groups, Direction::Ingress, wanted, &[]);
-    if let Some(gap) = passage.gaps.first().filter(|_| !passage.blocked.is_empty()) {
-        return Finding::unknown(format!(
-            "{start}; it is not known whether its groups let tcp {port} in: {gap}"
-        ));
+    let blocked = public_part(passage.blocked);
+    if let Some(gap) = passage.gaps.first().filter(|_| !blocked.is_empty()) {
+        return Entry::Unknown(format!("it is not known whether its groups let tcp {port} in: {gap}"));
     }
-    if passage.by.is_empty() {
-        let text = format!("{start}, but no rule of its groups lets tcp {port} in from the internet");
-        return keep_private(scene, Finding::fail(text));
+    if covers(&blocked, addresses) {
+        let whence = if addresses == Addresses::ALL_V4 {
+            "the internet".to_owned()
+        } else {
+            addresses.to_string()
+        };
+        return Entry::Closed(format!("no rule of its groups lets tcp {port} in from {whence}"));
     }
-    if !passage.blocked.is_empty() {
+    if !blocked.is_empty() {
         let ranges: Vec<String> = passage.by.iter().map(|(_, rule)| rule.peer.to_string()).collect();
-        return Finding::unknown(format!(
-            "{start}, but its groups let tcp {port} in from {} only, and a function in no VPC has no fixed address",
-            ranges.join(", ")
-        ));
+        return Entry::Part(format!("tcp {port} in from {}", ranges.join(", ")));
     }
     let mut open = 0;
     let mut closed: Vec<String> = Vec::new();
@@ -50,24 +90,33 @@ pub(super) fn from_internet(scene: &Scene, paths: &Paths<'_>) -> Finding {
         match is_open(paths, subnet, wanted) {
             Ok(None) => open += 1,
             Ok(Some(why)) => closed.push(why),
-            Err(gap) => return Finding::unknown(format!("{start}; {subnet}: {gap}")),
+            Err(gap) => return Entry::Unknown(format!("{subnet}: {gap}")),
         }
     }
     match (open, closed.as_slice()) {
-        (0, []) => Finding::unknown(format!("{start}; its subnets are not known")),
-        (0, closed) => keep_private(scene, Finding::fail(format!("{start}, but {}", closed.join("; ")))),
-        (_, []) => keep_private(
-            scene,
-            Finding::warn(format!(
-                "{start}: the function reaches it over the internet, where port {port} of {} is open to everyone",
-                scene.database
-            )),
-        ),
-        (_, closed) => Finding::unknown(format!(
-            "{start}; whether it is reached depends on the subnet that it is in: {}",
+        (0, []) => Entry::Unknown("its subnets are not known".to_owned()),
+        (0, closed) => Entry::Closed(closed.join("; ")),
+        (_, []) => Entry::Open,
+        (_, closed) => Entry::Unknown(format!(
+            "whether it is reached depends on the subnet that it is in: {}",
             closed.join("; ")
         )),
     }
+}
+
+/// Whether a region, of which the ports do not matter, has all of these addresses that are of the internet.
+pub(super) fn covers(region: &Region, addresses: Addresses) -> bool {
+    let mut left = public_part(Region::of(Block {
+        addresses,
+        ports: Ports::ALL,
+    }));
+    for block in region.blocks() {
+        let _ = left.take(&Block {
+            addresses: block.addresses,
+            ports: Ports::ALL,
+        });
+    }
+    left.is_empty()
 }
 
 /// Why nothing from the internet enters a subnet, if so.
@@ -92,8 +141,13 @@ fn is_open(paths: &Paths<'_>, subnet: &SubnetId, wanted: Block) -> Result<Option
     for (direction, block) in [(Direction::Ingress, wanted), (Direction::Egress, answers)] {
         let crossing = paths.acl_crossing(&known.id, direction, block);
         let (acl, denied) = crossing.denied?;
-        if !denied.is_empty() {
+        let denied = denied.into_iter().flat_map(|denial| denial.denied.blocks().to_vec());
+        let denied = public_part(denied.collect());
+        if covers(&denied, wanted.addresses) {
             return Ok(Some(format!("{} denies traffic from the internet in {subnet}", acl.id)));
+        }
+        if !denied.is_empty() {
+            return Err(format!("{} denies a part of the traffic from the internet", acl.id));
         }
     }
     Ok(None)
@@ -168,20 +222,34 @@ fn not_answered(
 /// Beside a private path: it is a second door.
 pub(super) fn second_door(scene: &Scene) -> Option<Finding> {
     let database = &scene.database;
-    if database.access.publicly_accessible != Some(true) {
-        return None;
-    }
+    let what = match (database.access.publicly_accessible, instances(database).as_slice()) {
+        (Some(true), _) => database.to_string(),
+        (_, []) => return None,
+        (_, [one]) => format!("instance {one} of {database}"),
+        (_, several) => format!("each of the instances {} of {database}", several.join(", ")),
+    };
     let text = format!(
-        "{database} is publicly accessible: if a rule allows it, it can also be reached over the internet, by functions in no VPC and through NAT gateways; keep production databases private"
+        "{what} is publicly accessible: if a rule allows it, it can also be reached over the internet, by functions in no VPC and through NAT gateways; keep production databases private"
     );
     Some(keep_private(scene, Finding::warn(text)))
 }
 
+/// The instances of a database that are publicly accessible, as far as that was read.
+pub(super) fn instances(database: &Database) -> Vec<&str> {
+    let members = database.members.iter();
+    let members = members.filter(|member| member.publicly_accessible == Some(true));
+    members.map(|member| member.id.as_str()).collect()
+}
+
 fn keep_private(scene: &Scene, finding: Finding) -> Finding {
     let database = &scene.database;
-    let instances: Vec<&str> = match database.kind {
-        DatabaseKind::Instance => vec![&database.id],
-        DatabaseKind::Cluster => database.members.iter().map(|member| member.id.as_str()).collect(),
+    let instances: Vec<&str> = match (database.kind, instances(database)) {
+        (DatabaseKind::Instance, _) => vec![&database.id],
+        // A Multi-AZ DB cluster reports it itself.
+        (DatabaseKind::Cluster, none) if none.is_empty() => {
+            database.members.iter().map(|member| member.id.as_str()).collect()
+        }
+        (DatabaseKind::Cluster, some) => some,
     };
     instances.iter().fold(finding, |finding, id| {
         finding.fixed_by(format!(

@@ -2,15 +2,21 @@
 //!
 //! Source: the check `execution-role` of docs/network.md; docs/attaching.md, "Execution role".
 
-use super::Scene;
+use super::{Asker, Scene};
 use crate::diagnostics::{Check, Finding, Status};
 use crate::escape::word;
-use crate::model::{FunctionState, LastUpdateStatus, Place, last_segment};
-use crate::policy::{Lack, NOT_READ, Verdict, lacks, vpc_access};
+use crate::model::{Place, last_segment};
+use crate::policy::{
+    Effect, LAMBDA, Lack, NOT_READ, PolicyDocument, Principal, RolePolicies, Statement, Texts, Verdict, lacks,
+    trust_also, vpc_access,
+};
 
 const ID: &str = "execution-role";
 
-pub(super) fn check(scene: &Scene) -> Check {
+/// What is said of a role that Lambda may not assume.
+pub(super) const NOT_TRUSTED: &str = "does not trust";
+
+pub(super) fn check(scene: &Scene, asker: Asker) -> Check {
     let function = &scene.function;
     let (Some(arn), Some(vpc)) = (&function.role, &function.vpc) else {
         let finding = Finding::unknown(format!("the execution role of function {} is not known", function.name));
@@ -18,20 +24,22 @@ pub(super) fn check(scene: &Scene) -> Check {
     };
     let place = Place::of(&function.arn);
     let groups: Vec<_> = vpc.groups.iter().cloned().collect();
+    let mut untrusted = None;
     let findings = match scene.policies.read() {
         Ok(policies) => {
             let lacks = lacks(policies, place, &vpc.subnets, &groups);
+            untrusted = of_trust(arn, policies);
             let purpose = "Lambda needs this to create and keep the function's network interfaces";
             lacking(arn, &lacks, purpose, &|_| attach_policy(arn, &vpc_access(place)))
         }
         Err(why) => vec![not_read(arn, why)],
     };
     let passed = "the role may manage network interfaces";
+    let is_trusted = untrusted.is_none();
+    let findings = untrusted.into_iter().chain(findings).collect();
     let mut check = Check::of(ID, passed, vec![arn.clone()], findings).noting(NOT_READ);
     // The guide: a function whose interface exists is invoked also without these permissions.
-    let has_interface = function.state == FunctionState::Active
-        && matches!(function.last_update, None | Some(LastUpdateStatus::Successful));
-    if has_interface && check.status == Status::Fail {
+    if is_trusted && asker.finds_interfaces(function) && check.status == Status::Fail {
         check.status = Status::Warn;
         check.message = format!(
             "{}; the function's network interface exists, so it can still be invoked",
@@ -39,6 +47,32 @@ pub(super) fn check(scene: &Scene) -> Check {
         );
     }
     check
+}
+
+/// That Lambda may not assume the role, as far as its trust policy shows: no permission counts then, and no invocation
+/// succeeds.
+fn of_trust(arn: &str, policies: &RolePolicies) -> Option<Finding> {
+    let trusted = policies.trust.as_deref()?;
+    // Conditions and patterns of actions are not looked into: whom a statement names is enough for doubt.
+    let may_be_for_lambda = |statement: &Statement| {
+        let is_for = match &statement.principal {
+            Some(Principal::Of(principals)) => {
+                let mut services = principals.get("Service").into_iter().flat_map(Texts::iter);
+                services.any(|service| service == LAMBDA)
+            }
+            Some(Principal::Everyone(_)) | None => true,
+        };
+        is_for && statement.effect == Effect::Allow
+    };
+    let document = PolicyDocument::read(trusted).ok()?;
+    let is_trusted = document.statement.iter().any(may_be_for_lambda);
+    let text = format!("{arn} {NOT_TRUSTED} {LAMBDA}: no invocation of the function succeeds");
+    let remedy = format!(
+        "aws iam update-assume-role-policy --role-name {} --policy-document {}",
+        word(last_segment(arn)),
+        word(trust_also(trusted, LAMBDA))
+    );
+    (!is_trusted).then(|| Finding::fail(text).fixed_by(remedy))
 }
 
 /// A role whose policies could not be read.

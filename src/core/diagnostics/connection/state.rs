@@ -6,8 +6,8 @@ use super::{Asker, Scene};
 use crate::diagnostics::{Check, Finding};
 use crate::escape::word;
 use crate::model::{
-    Database, DatabaseForm, DatabaseKind, Function, FunctionState, LastUpdateStatus, NoReader, Proxy, ProxyEndpoint,
-    TargetHealthState, TargetRole, takes_connections,
+    Database, DatabaseForm, DatabaseKind, Function, FunctionState, LastUpdateStatus, Member, NoReader, Proxy,
+    ProxyEndpoint, TargetHealthState, TargetRole, takes_connections,
 };
 
 /// States of a function other than `Pending` and `Inactive` in which it takes no invocations (Lambda API reference, `State`).
@@ -23,7 +23,7 @@ pub(super) fn check(scene: &Scene, asker: Asker) -> Check {
     let mut findings = Vec::new();
     let mut evidence = Vec::new();
     of_function(&scene.function, &mut findings, &mut evidence);
-    of_database(&scene.database, asker, &mut findings, &mut evidence);
+    of_database(scene, asker, &mut findings, &mut evidence);
     if let Some(proxy) = &scene.proxy {
         of_proxy(scene, proxy, &mut findings, &mut evidence);
         if let Some(endpoint) = &scene.endpoint {
@@ -79,14 +79,18 @@ fn of_function(function: &Function, findings: &mut Vec<Finding>, evidence: &mut 
     }
 }
 
-fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
-    let own = (database.to_string(), &database.status);
+fn of_database(scene: &Scene, asker: Asker, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
+    let database = &scene.database;
+    let own = (database.to_string(), &database.status, None);
     let members = database
         .members
         .iter()
         .filter(|_| database.kind == DatabaseKind::Cluster);
-    let members = members.map(|member| (format!("instance {} of {database}", member.id), &member.status));
-    for (name, status) in std::iter::once(own).chain(members) {
+    let members = members.map(|member| {
+        let name = format!("instance {} of {database}", member.id);
+        (name, &member.status, spared(scene, member))
+    });
+    for (name, status, spared) in std::iter::once(own).chain(members) {
         evidence.push(format!("{name}: {status}"));
         if status == "available" {
             continue;
@@ -94,6 +98,8 @@ fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, e
         let text = format!("{name} is {status}");
         findings.push(if takes_connections(status) {
             Finding::warn(format!("{text}: it still accepts connections"))
+        } else if let Some(why) = spared {
+            Finding::warn(format!("{text}, not available; {why}"))
         } else {
             let start = match database.kind {
                 DatabaseKind::Cluster => format!(
@@ -106,8 +112,10 @@ fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, e
                 ),
             };
             let finding = match asker {
-                Asker::Diagnose => Finding::fail(format!("{text}, not available")),
-                Asker::Setup => Finding::warn(format!("{text}: it accepts no connections until it is available")),
+                Asker::Diagnose | Asker::Across => Finding::fail(format!("{text}, not available")),
+                Asker::Setup { .. } => {
+                    Finding::warn(format!("{text}: it accepts no connections until it is available"))
+                }
             };
             if status == "stopped" {
                 finding.fixed_by(start)
@@ -124,8 +132,8 @@ fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, e
     } else if database.kind == DatabaseKind::Cluster && database.members.is_empty() && !is_serverless_v1(database) {
         let text = format!("{database} has no instance: nothing accepts connections");
         findings.push(match asker {
-            Asker::Diagnose => Finding::fail(text),
-            Asker::Setup => Finding::warn(format!(
+            Asker::Diagnose | Asker::Across => Finding::fail(text),
+            Asker::Setup { .. } => Finding::warn(format!(
                 "{text} until an instance is added, which gets the groups of the cluster"
             )),
         });
@@ -135,6 +143,32 @@ fn of_database(database: &Database, asker: Asker, findings: &mut Vec<Finding>, e
             "{database} is {} and has no port yet",
             database.status
         )));
+    }
+}
+
+/// Why a connection works although an instance of the cluster takes none, if it does: the name leads to others.
+fn spared(scene: &Scene, member: &Member) -> Option<String> {
+    let serving = scene.serving();
+    let reached = match &scene.proxy {
+        Some(_) => scene.reached(),
+        None => "the endpoint of the cluster".to_owned(),
+    };
+    match scene.database.writer() {
+        Some(writer) if !serving.contains(&member) => Some(if scene.is_for_readers() {
+            format!("{reached} leads to readers only, and it is the writer")
+        } else {
+            format!("it is a reader, and {reached} leads to the writer, {}", writer.id)
+        }),
+        writer => {
+            let other = serving.iter().find(|other| takes_connections(&other.status))?;
+            Some(match writer {
+                Some(_) => format!("{reached} leads to other readers too, such as {}", other.id),
+                None => format!(
+                    "it is not known which instance is the writer, and {} accepts connections",
+                    other.id
+                ),
+            })
+        }
     }
 }
 
@@ -191,7 +225,7 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
         .as_ref()
         .filter(|endpoint| endpoint.role == Some(TargetRole::ReadOnly));
     let health = match readers_only {
-        None => Ok(proxy.target_health(database)),
+        None => Ok(proxy.writer_health(database)),
         Some(endpoint) => proxy.reader_health(database).map_err(|why| match why {
             NoReader::None => Finding::fail(format!(
                 "{endpoint} leads to readers only, and {database} has none: requests to it fail"

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Scene;
+use super::{Asker, Scene};
 use crate::diagnostics::{Check, Finding};
 use crate::model::SubnetId;
 use crate::reachability::Paths;
@@ -14,7 +14,7 @@ use crate::reachability::leg::distinct;
 /// more of them under load.
 const FEW: u32 = 4;
 
-pub(super) fn check(scene: &Scene, paths: &Paths<'_>) -> Check {
+pub(super) fn check(scene: &Scene, paths: &Paths<'_>, asker: Asker) -> Check {
     const ID: &str = "subnets";
     let Some(vpc) = &scene.function.vpc else {
         return Check::of(ID, "", Vec::new(), Vec::new());
@@ -38,15 +38,10 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>) -> Check {
         };
         let free = subnet.free_addresses;
         match free {
-            Some(0) => findings.push(
-                Finding::fail(format!(
-                    "{id} has no free address: Lambda cannot create a network interface in it"
-                ))
-                .fixed_by(format!(
-                    "free addresses in {id}, or give the function another subnet of {}",
-                    subnet.vpc
-                )),
-            ),
+            Some(0) => findings.push(full(id, asker.finds_interfaces(&scene.function)).fixed_by(format!(
+                "free addresses in {id}, or give the function another subnet of {}",
+                subnet.vpc
+            ))),
             Some(free) if free < FEW => {
                 findings.push(Finding::warn(format!("{id} has only {free} free addresses")));
             }
@@ -59,6 +54,18 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>) -> Check {
     Check::of(ID, "the function's subnets have room", evidence, findings)
 }
 
+/// Lambda makes one interface in a subnet for all functions with the same subnet and groups. A function that has its own is
+/// invoked without another one.
+fn full(id: &SubnetId, has_interface: bool) -> Finding {
+    let text = format!("{id} has no free address: Lambda cannot create a network interface in it");
+    if has_interface {
+        return Finding::warn(format!(
+            "{text}; the function's network interface exists, so it can still be invoked"
+        ));
+    }
+    Finding::fail(text)
+}
+
 /// Where the database runs in other zones only, every byte is charged for, and either zone's failure stops both.
 fn zones(scene: &Scene, paths: &Paths<'_>, own: &[&SubnetId]) -> Option<Finding> {
     let of_function: BTreeSet<&str> = own
@@ -66,8 +73,9 @@ fn zones(scene: &Scene, paths: &Paths<'_>, own: &[&SubnetId]) -> Option<Finding>
         .filter_map(|id| paths.subnet(id))
         .map(|subnet| subnet.availability_zone.as_str())
         .collect();
-    let members = scene.database.members.iter();
-    let of_database: BTreeSet<&str> = members
+    let serving = scene.serving();
+    let of_database: BTreeSet<&str> = serving
+        .iter()
         .filter_map(|member| member.availability_zone.as_deref())
         .collect();
     let joined = |zones: &BTreeSet<&str>| zones.iter().copied().collect::<Vec<_>>().join(", ");

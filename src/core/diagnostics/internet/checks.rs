@@ -30,7 +30,7 @@ pub(crate) fn all(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
 }
 
 /// What stands between the traveller and the internet over IPv4.
-fn way_over_ipv4(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
+pub(crate) fn way_over_ipv4(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Vec<Check> {
     let mut checks = vec![
         default_route(paths, traveller),
         acls::check(paths, traveller),

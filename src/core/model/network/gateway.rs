@@ -225,6 +225,15 @@ fn last_part(service: &str) -> &str {
 }
 
 impl Endpoint {
+    /// Whether it leads to what somebody offers: an endpoint service (`PrivateLink`), or resources of Amazon VPC Lattice.
+    pub fn is_to_others(&self) -> bool {
+        match &self.kind {
+            EndpointKind::Interface => self.service.contains("amazonaws.vpce."),
+            EndpointKind::Gateway => false,
+            EndpointKind::Other(kind) => kind == "Resource" || kind == "ServiceNetwork",
+        }
+    }
+
     /// Whether the service's name leads what asks from within the VPC to this endpoint; none where that cannot be
     /// determined from what was read. `others` are the endpoints of the VPC.
     ///

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::{End, Found, Leg};
+use super::{End, Found, Leg, NO_PORT};
 use crate::escape::word;
 use crate::model::network::RouteTarget;
 use crate::model::{Direction, GroupId, Side, SubnetId};
@@ -98,6 +98,9 @@ pub struct Missing {
 
 /// What the groups of a leg's ends do not let through. What could not be read is not among it.
 pub fn missing(paths: &Paths<'_>, leg: &Leg<'_>) -> Vec<Missing> {
+    if leg.port == NO_PORT {
+        return Vec::new();
+    }
     let naming = naming(paths, leg);
     let gates = [
         (&leg.from, Direction::Egress, &leg.to),

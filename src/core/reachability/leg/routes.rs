@@ -11,7 +11,7 @@ use crate::escape::word;
 use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Vpc};
 use crate::model::{SubnetId, VpcId};
 use crate::reachability::check::Finding;
-use crate::reachability::{Hop, Paths, RouteFault};
+use crate::reachability::{Addresses, Hop, Paths, RouteFault};
 
 /// A line is reported once for all pairs that it is about.
 type Lines = BTreeMap<String, (Finding, BTreeSet<(usize, usize)>)>;
@@ -177,6 +177,9 @@ fn remedies(
             word(&peering.id)
         ));
     }
+    if let Some(gateway) = transit_gateway(paths, from, to) {
+        return towards(paths, &far, hop, &gateway, finding);
+    }
     let peerings = paths.peerings(&near, &far);
     let Some(peering) = peerings.first().filter(|peering| peering.is_active()) else {
         // One command, whichever way round it is found to be needed.
@@ -205,6 +208,39 @@ fn remedies(
                 word(&peering.id)
             ))
         })
+}
+
+/// The transit gateway on the way back from another subnet: the way there has to lead to it, too.
+fn transit_gateway(paths: &Paths<'_>, from: &SubnetId, to: &SubnetId) -> Option<String> {
+    let back = paths.ways(to, from, Leg::is_v6(paths, from, to)).ok()?;
+    back.iter().find_map(|way| match way.hop.route {
+        Some(Route {
+            target: RouteTarget::TransitGateway(id),
+            ..
+        }) if !way.hop.route?.is_blackhole() => Some(id.clone()),
+        _ => None,
+    })
+}
+
+/// A finding with the commands that lead to the ranges of the other VPC that have these addresses.
+fn towards(paths: &Paths<'_>, far: &VpcId, hop: &Hop<'_>, gateway: &str, finding: Finding) -> Finding {
+    let ranges = paths.vpc(far).map(|vpc| vpc.cidrs.as_slice()).unwrap_or_default();
+    let has = |range: &&IpNet| Addresses::from(**range).intersection(&hop.addresses).is_some();
+    ranges.iter().filter(has).fold(finding, |finding, range| {
+        let destination = Destination::Cidr(*range);
+        let mut routes = hop.table.routes.iter();
+        let verb = if routes.any(|route| route.destination == destination) {
+            "replace-route"
+        } else {
+            "create-route"
+        };
+        finding.fixed_by(format!(
+            "aws ec2 {verb} --route-table-id {} {} --transit-gateway-id {}",
+            word(&hop.table.id),
+            destination.option(),
+            word(gateway)
+        ))
+    })
 }
 
 /// The command after which the local route counts: the local route itself is led back, and one before it deleted.

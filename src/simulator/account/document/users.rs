@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use super::{VpcConfig, available};
+use super::{VpcConfig, attached, available};
 
 /// A published version of a function.
 #[skip_serializing_none]
@@ -16,7 +16,8 @@ use super::{VpcConfig, available};
 pub struct FunctionVersionEntry {
     /// Its number.
     pub version: String,
-    /// Where it is attached, as when it was published; left out for one in no VPC.
+    /// Where it is attached, as when it was published; left out, or with empty lists, for one in no VPC.
+    #[serde(default, deserialize_with = "attached")]
     pub vpc_config: Option<VpcConfig>,
     /// The role with which it was published. Default: the function's.
     pub role: Option<String>,
