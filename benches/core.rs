@@ -82,6 +82,7 @@ fn observation_of(count: usize, through_proxy: bool, own: Option<usize>) -> Obse
                 })
                 .collect(),
             members: vec![],
+            writer: None,
             global_cluster: None,
             member_of: None,
             subnets: vec![],

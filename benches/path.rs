@@ -161,6 +161,7 @@ fn scene(subnets: usize, entries: u16) -> Scene {
                 status: "active".to_owned(),
             }],
             members: vec![],
+            writer: None,
             global_cluster: None,
             member_of: None,
             subnets: far,

@@ -79,11 +79,12 @@ fn status(diagnosis: &Diagnosis, id: &str) -> Status {
 async fn what_is_down_counts_where_the_name_leads_to_it() {
     use Status::{Fail, Pass, Warn};
     use To::{Cluster, Proxy, Readers, Writers};
+    type Row<'r> = (&'r [&'r str], Option<&'r str>, [(To, Status); 4]);
     const UP: &str = "available";
     const DOWN: &str = "rebooting";
     let (first, second, none, not_told) = (Some("orders-1"), Some("orders-2"), None, Some("not told"));
     // What is up, which is the writer, and the check `state` by the name that is connected to.
-    let rows: [(&[&str], Option<&str>, [(To, Status); 4]); 13] = [
+    let rows: [Row<'_>; 13] = [
         (
             &[UP, UP],
             first,

@@ -146,7 +146,7 @@ fn unpeered() -> Value {
 }
 
 /// One of both subnets of the function has this route.
-fn second_subnet(value: &mut Value, routes: Value) {
+fn second_subnet(value: &mut Value, routes: &Value) {
     value["RouteTables"]
         .as_array_mut()
         .unwrap()
@@ -202,7 +202,7 @@ async fn a_public_database_in_another_vpc_is_reached_through_nat() {
         ),
         (
             "a NAT gateway in one subnet",
-            |value| second_subnet(value, json!([])),
+            |value| second_subnet(value, &json!([])),
             Fail,
             "It works over the internet only, and not from all subnets",
         ),
@@ -211,8 +211,8 @@ async fn a_public_database_in_another_vpc_is_reached_through_nat() {
             |value| {
                 second_subnet(
                     value,
-                    json!([{"DestinationCidrBlock": "0.0.0.0/0", "TransitGatewayId": "tgw-1"}]),
-                )
+                    &json!([{"DestinationCidrBlock": "0.0.0.0/0", "TransitGatewayId": "tgw-1"}]),
+                );
             },
             Unknown,
             "It is not certain",

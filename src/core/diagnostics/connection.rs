@@ -203,13 +203,9 @@ enum Asker {
     },
 }
 
-impl Asker {
-    /// Whether the function has its network interfaces, so that it is invoked whatever making one takes.
-    fn finds_interfaces(self, function: &Function) -> bool {
-        function.state == FunctionState::Active
-            && matches!(function.last_update, None | Some(LastUpdateStatus::Successful))
-            && self != Self::Setup { moves: true }
-    }
+/// Whether the function has its network interfaces, so that it is invoked whatever making one takes.
+fn has_interfaces(function: &Function) -> bool {
+    function.state == FunctionState::Active && matches!(function.last_update, None | Some(LastUpdateStatus::Successful))
 }
 
 /// Asks everything.
@@ -251,7 +247,7 @@ fn ask(scene: &Scene, asker: Asker) -> Diagnosis {
     if scene.own_vpc().is_some() {
         checked.extend(of_legs);
         checked.push(dns::check(scene, &paths, &legs, is_by_nat));
-        checked.push(role::check(scene, asker));
+        checked.push(role::check(scene));
         checked.extend(iam::check(scene));
         checked.extend(proxy_role::check(scene));
         checked.push(subnets::check(scene, &paths, asker));

@@ -2,7 +2,7 @@
 //!
 //! Source: the check `execution-role` of docs/network.md; docs/attaching.md, "Execution role".
 
-use super::{Asker, Scene};
+use super::{Scene, has_interfaces};
 use crate::diagnostics::{Check, Finding, Status};
 use crate::escape::word;
 use crate::model::{Place, last_segment};
@@ -16,7 +16,7 @@ const ID: &str = "execution-role";
 /// What is said of a role that Lambda may not assume.
 pub(super) const NOT_TRUSTED: &str = "does not trust";
 
-pub(super) fn check(scene: &Scene, asker: Asker) -> Check {
+pub(super) fn check(scene: &Scene) -> Check {
     let function = &scene.function;
     let (Some(arn), Some(vpc)) = (&function.role, &function.vpc) else {
         let finding = Finding::unknown(format!("the execution role of function {} is not known", function.name));
@@ -39,7 +39,7 @@ pub(super) fn check(scene: &Scene, asker: Asker) -> Check {
     let findings = untrusted.into_iter().chain(findings).collect();
     let mut check = Check::of(ID, passed, vec![arn.clone()], findings).noting(NOT_READ);
     // The guide: a function whose interface exists is invoked also without these permissions.
-    if is_trusted && asker.finds_interfaces(function) && check.status == Status::Fail {
+    if is_trusted && has_interfaces(function) && check.status == Status::Fail {
         check.status = Status::Warn;
         check.message = format!(
             "{}; the function's network interface exists, so it can still be invoked",

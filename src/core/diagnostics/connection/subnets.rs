@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Asker, Scene};
+use super::{Asker, Scene, has_interfaces};
 use crate::diagnostics::{Check, Finding};
 use crate::model::SubnetId;
 use crate::reachability::Paths;
@@ -26,6 +26,7 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>, asker: Asker) -> Check {
     let mut findings = Vec::new();
     let mut evidence = Vec::new();
     let own = distinct(&vpc.subnets);
+    let makes_none = has_interfaces(&scene.function) && asker != (Asker::Setup { moves: true });
     for id in &own {
         if vpc.subnets.iter().filter(|other| other == id).count() > 1 {
             findings.push(Finding::warn(format!(
@@ -38,7 +39,7 @@ pub(super) fn check(scene: &Scene, paths: &Paths<'_>, asker: Asker) -> Check {
         };
         let free = subnet.free_addresses;
         match free {
-            Some(0) => findings.push(full(id, asker.finds_interfaces(&scene.function)).fixed_by(format!(
+            Some(0) => findings.push(full(id, makes_none).fixed_by(format!(
                 "free addresses in {id}, or give the function another subnet of {}",
                 subnet.vpc
             ))),
