@@ -127,7 +127,7 @@ impl Work for Internet {
             None => {
                 let checked = Checked::new(cloud);
                 let reading = way_out(&checked, &wish.function, &wish.services);
-                let scene = read_in(self.run.timeout, cloud, reading, interrupt).await?;
+                let scene = Box::pin(read_in(self.run.timeout, cloud, reading, interrupt)).await?;
                 let answer = check(&scene, &wish);
                 let checks = Checks::new(answer.headline, answer.checks);
                 let origin = Origin::of_arn(&scene.function.arn);

@@ -81,20 +81,20 @@ impl OwnerEntry {
         owners.map(|owned| Self::new(owned, &draft.plan, None)).collect()
     }
 
-    fn new(owned: &Owned, plan: &Plan, lines: Option<Lines>) -> Self {
-        let owner = owned.owner.as_ref().ok();
+    fn new(of: &Owned, plan: &Plan, lines: Option<Lines>) -> Self {
+        let owner = of.owner.as_ref().ok();
         Self {
-            resource: owned.resource.clone(),
-            id: owned.id.clone(),
-            side: owned.side,
+            resource: of.resource.clone(),
+            id: of.id.clone(),
+            side: of.side,
             manager: owner.map(|owner| owner.manager),
             evidence: owner.map(|owner| owner.evidence),
             called: owner.and_then(|owner| owner.called.clone()),
             stack: owner.and_then(|owner| owner.stack.clone()),
             logical_id: owner.and_then(|owner| owner.logical_id.clone()),
             address: owner.and_then(|owner| owner.address.clone()),
-            unread: owned.owner.as_ref().err().cloned(),
-            will_undo: owner.is_some() && owned.is_changed_by(plan),
+            unread: of.owner.as_ref().err().cloned(),
+            will_undo: owner.is_some() && of.is_changed_by(plan),
             lines: lines.map(LinesEntry::from),
         }
     }

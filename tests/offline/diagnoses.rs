@@ -36,11 +36,11 @@ pub fn public() -> Value {
 async fn asked(value: &Value, target: &Target) -> Result<Diagnosis, ObserveError> {
     let document: AccountDocument = serde_json::from_value(value.clone()).unwrap();
     let account = OfflineAccount::in_memory(document).unwrap();
-    assert_nothing_is_taken_for_empty(&account, async |cloud| {
+    let with_less = assert_nothing_is_taken_for_empty(&account, async |cloud| {
         Some(diagnose(&scene(cloud, target).await.ok()?).checks)
-    })
-    .await;
-    Ok(diagnose(&scene(&account, target).await?))
+    });
+    Box::pin(with_less).await;
+    Ok(diagnose(&Box::pin(scene(&account, target)).await?))
 }
 
 type Change = fn(&mut Value);

@@ -142,7 +142,7 @@ const FAULTS: [(&str, Fault, Status); 21] = [
             table(value, &format!("rtb-{n}"))["Routes"]
                 .as_array_mut()
                 .unwrap()
-                .retain(|route| route["DestinationCidrBlock"].is_null())
+                .retain(|route| route["DestinationCidrBlock"].is_null());
         },
         Status::Fail,
     ),
@@ -184,7 +184,7 @@ const FAULTS: [(&str, Fault, Status); 21] = [
     (
         "a private NAT gateway",
         |value, n| {
-            entry(value, "NatGateways", "NatGatewayId", &format!("nat-{n}"))["ConnectivityType"] = json!("private")
+            entry(value, "NatGateways", "NatGatewayId", &format!("nat-{n}"))["ConnectivityType"] = json!("private");
         },
         Status::Fail,
     ),
@@ -197,7 +197,7 @@ const FAULTS: [(&str, Fault, Status); 21] = [
         "a NAT gateway behind a firewall",
         |value, n| {
             table(value, &format!("rtb-p{n}"))["Routes"] =
-                json!([{"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "vpce-fw"}])
+                json!([{"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "vpce-fw"}]);
         },
         Status::Unknown,
     ),
@@ -205,7 +205,7 @@ const FAULTS: [(&str, Fault, Status); 21] = [
         "a NAT gateway behind an appliance",
         |value, n| {
             table(value, &format!("rtb-p{n}"))["Routes"] =
-                json!([{"DestinationCidrBlock": "0.0.0.0/0", "NetworkInterfaceId": format!("eni-{n}")}])
+                json!([{"DestinationCidrBlock": "0.0.0.0/0", "NetworkInterfaceId": format!("eni-{n}")}]);
         },
         Status::Unknown,
     ),
@@ -229,7 +229,7 @@ const FAULTS: [(&str, Fault, Status); 21] = [
                     allow(true, 0, 65535, "0.0.0.0/0"),
                     allow(false, 1024, 65535, "0.0.0.0/0")
                 ]),
-            )
+            );
         },
         Status::Fail,
     ),
@@ -240,7 +240,7 @@ const FAULTS: [(&str, Fault, Status); 21] = [
                 value,
                 &format!("acl-p{n}"),
                 json!([allow(true, 443, 443, "0.0.0.0/0"), allow(false, 0, 65535, "0.0.0.0/0")]),
-            )
+            );
         },
         Status::Fail,
     ),
@@ -300,10 +300,10 @@ const FAULTS: [(&str, Fault, Status); 21] = [
 /// Ways that work, beside the usual one.
 const GOOD: [(&str, Fault); 4] = [
     ("a NAT instance", |value, n| {
-        lead(value, n, &json!({"NetworkInterfaceId": format!("eni-{n}")}))
+        lead(value, n, &json!({"NetworkInterfaceId": format!("eni-{n}")}));
     }),
     ("a pending NAT gateway", |value, n| {
-        entry(value, "NatGateways", "NatGatewayId", &format!("nat-{n}"))["State"] = json!("pending")
+        entry(value, "NatGateways", "NatGatewayId", &format!("nat-{n}"))["State"] = json!("pending");
     }),
     ("two halves", |value, n| {
         lead(
@@ -318,7 +318,7 @@ const GOOD: [(&str, Fault); 4] = [
     }),
     ("a NAT gateway that two halves lead on from", |value, n| {
         table(value, &format!("rtb-p{n}"))["Routes"] = json!([
-        {"DestinationCidrBlock": "0.0.0.0/1", "GatewayId": "igw-1"}, {"DestinationCidrBlock": "128.0.0.0/1", "GatewayId": "igw-1"}])
+        {"DestinationCidrBlock": "0.0.0.0/1", "GatewayId": "igw-1"}, {"DestinationCidrBlock": "128.0.0.0/1", "GatewayId": "igw-1"}]);
     }),
 ];
 
@@ -348,7 +348,9 @@ async fn each_sentence_names_the_subnets_for_which_it_is_true() {
         for (all, bad) in places() {
             let case = format!("{name} in {bad:?} of {all}");
             let mut value = account(all, false);
-            bad.iter().for_each(|n| fault(&mut value, *n));
+            for n in &bad {
+                fault(&mut value, *n);
+            }
             let good = others(all, &bad);
             let answer = asked(&value, &wish()).await;
             assert_eq!(answer.verdict, status, "{case}: {answer:#?}");
@@ -393,7 +395,9 @@ async fn each_sentence_names_the_subnets_for_which_it_is_true() {
     for (name, change) in GOOD {
         for (all, some) in places() {
             let mut value = account(all, false);
-            some.iter().for_each(|n| change(&mut value, *n));
+            for n in &some {
+                change(&mut value, *n);
+            }
             value["SettlesAfterReads"] = json!(99);
             let answer = asked(&value, &wish()).await;
             assert!(
@@ -419,7 +423,9 @@ async fn each_service_is_told_from_the_subnets_that_reach_it() {
         for (all, bad) in places() {
             let case = format!("{name} in {bad:?} of {all}");
             let mut value = account(all, false);
-            bad.iter().for_each(|n| fault(&mut value, *n));
+            for n in &bad {
+                fault(&mut value, *n);
+            }
             // Its ACLs let all of the VPC through.
             if name.starts_with("an ACL") {
                 continue;
@@ -505,7 +511,9 @@ async fn the_way_of_a_cluster_fails_where_one_of_its_subnets_has_none() {
                     "BrokerNodeGroupInfo": {"ClientSubnets": (0..all).map(private).collect::<Vec<_>>(), "SecurityGroups": ["sg-k"]},
                     "ClientAuthentication": {"Sasl": {"Iam": {"Enabled": true}}},
                     "EncryptionInfo": {"EncryptionInTransit": {"ClientBroker": "TLS"}}}}]);
-            bad.iter().for_each(|n| fault(&mut value, *n));
+            for n in &bad {
+                fault(&mut value, *n);
+            }
             let document: AccountDocument = serde_json::from_value(value).unwrap();
             let account = OfflineAccount::in_memory(document).unwrap();
             let answer = autoconnect::msk::check(&msk_scene(&account, &target).await.unwrap());
@@ -576,14 +584,14 @@ async fn a_gateway_endpoint_serves_the_subnets_whose_tables_have_it() {
             };
             assert_eq!(answer.headline, headline, "{case}");
             let reasons = planned(&value, &s3).await.unwrap().join("\n");
-            let whose = if whole {
+            let tables = if whole {
                 "the function's subnets".to_owned()
             } else {
                 names(&bad)
             };
             assert!(
                 reasons.contains(&format!(
-                    "s3: the route tables of {whose} have no gateway endpoint for it."
+                    "s3: the route tables of {tables} have no gateway endpoint for it."
                 )),
                 "{case}: {reasons}"
             );
@@ -629,6 +637,7 @@ async fn an_interface_endpoint_serves_the_subnets_that_its_group_lets_in() {
 
 /// IPv4 and IPv6, each with faults of its own subnets.
 #[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "one walk through the cases of both families")]
 async fn each_family_counts_its_own_subnets() {
     let faults: [(&str, Fault, Status); 6] = [
         (
@@ -696,7 +705,9 @@ async fn each_family_counts_its_own_subnets() {
     for (name, fault, _) in faults {
         for (all, bad) in places() {
             let mut value = account(all, true);
-            bad.iter().for_each(|n| fault(&mut value, *n));
+            for n in &bad {
+                fault(&mut value, *n);
+            }
             let answer = asked(&value, &wish()).await;
             let (some, case) = (bad.len(), format!("{name} in {bad:?} of {all}: {answer:#?}"));
             let headline = if some == all {
@@ -718,10 +729,10 @@ async fn each_family_counts_its_own_subnets() {
             }
             assert_eq!(by_id(&answer, "subnets-agree").status, Status::Pass, "{case}");
             // And IPv4 in the same subnets.
-            bad.iter().for_each(|n| {
+            for n in &bad {
                 table(&mut value, &format!("rtb-{n}"))["Routes"][0] =
-                    json!({"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-gone", "State": "blackhole"})
-            });
+                    json!({"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-gone", "State": "blackhole"});
+            }
             let headline = asked(&value, &wish()).await.headline;
             let share = format!(" from {some} of its {all} subnets");
             let expected = if some == all {
@@ -734,13 +745,13 @@ async fn each_family_counts_its_own_subnets() {
     }
     for (all, bad) in places() {
         let mut value = account(all, true);
-        bad.iter().for_each(|n| {
+        for n in &bad {
             lead(
                 &mut value,
                 *n,
                 &json!({"NatGatewayId": "nat-gone", "State": "blackhole"}),
-            )
-        });
+            );
+        }
         let headline = asked(&value, &wish()).await.headline;
         let some = bad.len();
         let expected = if some == all {

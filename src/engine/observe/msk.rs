@@ -197,16 +197,15 @@ async fn function(
     let of_mapping = mappings.iter().find_map(|mapping| mapping.function.as_deref());
     let function = match (&target.which, of_mapping) {
         (Which::OfFunction(name), of_mapping) => {
-            let invoked = match of_mapping {
+            let of_version = match of_mapping {
                 Some(arn) => part(cloud.get_function_configuration(arn).await)?.known().cloned(),
                 None => None,
             };
-            match invoked {
-                Some(function) => Some(function),
-                None => {
-                    let function = cloud.get_function_configuration(Named::of(name).name()).await;
-                    Some(existing(cloud, ResourceKind::Function, name, function).await?)
-                }
+            if of_version.is_some() {
+                of_version
+            } else {
+                let function = cloud.get_function_configuration(Named::of(name).name()).await;
+                Some(existing(cloud, ResourceKind::Function, name, function).await?)
             }
         }
         (_, Some(arn)) => part(cloud.get_function_configuration(arn).await)?.known().cloned(),
