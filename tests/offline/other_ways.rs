@@ -210,7 +210,8 @@ async fn a_role_that_lambda_may_not_assume_runs_nothing() {
             json!({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}),
             Fail,
         ),
-        // What this version does not know decides nothing.
+        // What a file does not show, and what this version does not know, decide nothing.
+        (json!([]), Pass),
         (
             json!([{"Effect": "Allow", "NotPrincipal": {"AWS": "123456789012"}, "Action": "sts:AssumeRole"}]),
             Pass,
