@@ -736,9 +736,14 @@ fn zones(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
                     continue;
                 }
             };
-            if !matches!(nat_fault(paths, id), None | Some(Fault::Pending(_))) {
-                is_served = false;
-                continue;
+            match nat_fault(paths, id) {
+                None | Some(Fault::Pending(_)) => {}
+                // It may work: the zone that it is in counts all the same.
+                Some(Fault::Unknown(_)) => is_served = false,
+                Some(_) => {
+                    is_served = false;
+                    continue;
+                }
             }
             let nat = nats.iter().find(|nat| nat.id == *id);
             if nat.is_some_and(NatGateway::is_regional) {
