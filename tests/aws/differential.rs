@@ -362,8 +362,7 @@ fn reads() -> Vec<(&'static str, Ask)> {
         "no policy" => side.said(cloud.get_policy("arn:aws:iam::123456789012:policy/nobody").await);
         "attached functions" => side.listed(derived::attached_functions(cloud).await);
         "MSK cluster" => side.said(cloud.describe_msk_cluster(&side.at::<String>(MSK)).await);
-        "mappings" => side.listed(derived::mappings(cloud, &side.at::<String>(MSK), None).await);
-        "mappings of a function" => side.listed(derived::mappings(cloud, &side.at::<String>(MSK), Some("checkout")).await);
+        "mappings" => side.listed(derived::mappings(cloud, &side.at::<String>(MSK)).await);
         "no mapping" => side.said(cloud.get_event_source_mapping("00000000-0000-0000-0000-000000000000").await);
         "bearers" => {
             let mut said = Said::new();
