@@ -636,7 +636,7 @@ fn is_ours(group: &SecurityGroupEntry) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: thoroughly([150, 2000]), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: thoroughly([60, 2000]), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever has drifted is in sync afterwards, or told as left; and no group is deleted, taken off a resource, or, where it
     /// is not ours, changed.

@@ -166,7 +166,7 @@ pub async fn goals() -> Vec<Aim> {
     let mut goals = Vec::new();
     for scenario in base()
         .into_iter()
-        .step_by(thoroughly([3, 1]))
+        .step_by(thoroughly([6, 1]))
         .map(Scenario::with_policies)
     {
         let name = &scenario.name;
@@ -218,7 +218,7 @@ pub async fn goals() -> Vec<Aim> {
         },
     ));
 
-    for scenario in internet::scenarios().into_iter().step_by(thoroughly([3, 1])) {
+    for scenario in internet::scenarios().into_iter().step_by(thoroughly([6, 1])) {
         let document = internet::account(&scenario.account).document();
         goals.push(Aim::of(
             &format!("internet setup: {}", scenario.name),

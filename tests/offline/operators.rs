@@ -215,7 +215,7 @@ async fn connected(document: &AccountDocument, targets: &[&Target]) -> AccountDo
 
 #[tokio::test(start_paused = true)]
 async fn of_remove() {
-    for scenario in base().into_iter().step_by(thoroughly([3, 1])) {
+    for scenario in base().into_iter().step_by(thoroughly([6, 1])) {
         let target = &scenario.target;
         let goal = disconnect(target, RemovalWish::default());
         let document = connected(&scenario.document, &[target]).await;

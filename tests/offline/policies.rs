@@ -20,7 +20,7 @@ use crate::scenarios::{Scenario, base, rows_of_the_table, with_new_resources};
 use crate::support::*;
 
 fn scenarios() -> Vec<Scenario> {
-    let rows = rows_of_the_table().into_iter().step_by(thoroughly([3, 1]));
+    let rows = rows_of_the_table().into_iter().step_by(thoroughly([6, 1]));
     let scenarios = rows.chain(with_new_resources());
     scenarios.map(Scenario::with_policies).collect()
 }

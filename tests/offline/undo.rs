@@ -400,7 +400,7 @@ async fn variables_go_that_still_have_their_values() {
         ),
         (|variables| drop(variables.remove("DB_PORT")), Some("app"), &[]),
     ];
-    for scenario in base().into_iter().step_by(thoroughly([3, 1])) {
+    for scenario in base().into_iter().step_by(thoroughly([6, 1])) {
         for (change, user, stays) in table {
             let account = in_memory(&scenario.document);
             account.edit(|document| {

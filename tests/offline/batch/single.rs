@@ -121,7 +121,7 @@ async fn compared(case: &Case) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: thoroughly([120, 1500, 30_000]), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: thoroughly([40, 1500, 30_000]), ..ProptestConfig::default() })]
 
     #[test]
     fn many_at_once_are_as_one_after_the_other(case in case(8)) {

@@ -277,7 +277,7 @@ fn a_run_that_is_interrupted_at_any_call_is_completed_by_the_next() {
         let document = unconnected();
         let expected = undisturbed(&document).await;
         let mut codes = BTreeSet::new();
-        for at in (0..).step_by(thoroughly([3, 1])) {
+        for at in (0..).step_by(thoroughly([6, 1])) {
             let account = in_memory(&document);
             let plans = planned(&account, usual(&targets())).await;
             let (calls, (trigger, interrupt)) = (AtomicU32::new(0), Interrupt::new());
