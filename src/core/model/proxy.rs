@@ -152,6 +152,15 @@ impl TargetRole {
         }
     }
 
+    /// The role of an instance of a cluster, by which of them is the writer, if that is known.
+    pub fn of_member(id: &str, writer: Option<&str>) -> Self {
+        match writer {
+            None => Self::from_api("UNKNOWN"),
+            Some(writer) if writer == id => Self::ReadWrite,
+            Some(_) => Self::ReadOnly,
+        }
+    }
+
     /// The API's word.
     pub fn as_api(&self) -> &str {
         match self {

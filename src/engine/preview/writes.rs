@@ -173,13 +173,9 @@ impl State {
                 };
                 let mut clusters = self.clusters.iter().flatten();
                 let writer = clusters.find(|cluster| cluster.id == database);
-                let writer = writer.and_then(|cluster| cluster.writer.as_ref());
+                let writer = writer.and_then(|cluster| cluster.writer.as_deref());
                 let members = members.map(|member| {
-                    let role = match writer {
-                        None => TargetRole::from_api("UNKNOWN"),
-                        Some(writer) if *writer == member.id => TargetRole::ReadWrite,
-                        Some(_) => TargetRole::ReadOnly,
-                    };
+                    let role = TargetRole::of_member(&member.id, writer);
                     instance(&member.id, Some(database), role)
                 });
                 std::iter::once(tracked).chain(members).collect()

@@ -161,18 +161,6 @@ impl AccountDocument {
             _ => self.db_instances.iter().any(|instance| instance.id == id),
         }
     }
-
-    /// Which of the instances of a cluster is its writer, if the file says that one is.
-    pub(super) fn writer<'d>(&'d self, cluster: &'d DbClusterEntry) -> Option<&'d str> {
-        if cluster.members.is_empty() {
-            let of = |instance: &&DbInstanceEntry| instance.cluster.as_ref() == Some(&cluster.id);
-            return self.db_instances.iter().find(of).map(|instance| instance.id.as_str());
-        }
-        let mut members = cluster.members.iter();
-        members
-            .find(|member| member.is_cluster_writer)
-            .map(|member| member.id.as_str())
-    }
 }
 
 fn default_settles_after_reads() -> u32 {

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::described;
 use super::document::{
     AccountDocument, DbClusterEntry, DbInstanceEntry, DbProxyEntry, DbSubnetGroup as DbSubnetGroupEntry, FunctionEntry,
-    SubnetEntry, Tag, VpcConfig, VpcSecurityGroupMembership,
+    FunctionVersionEntry, SubnetEntry, Tag, VpcConfig, VpcSecurityGroupMembership,
 };
 use super::pages::{LAMBDA_PAGE, RDS_PAGE, TAGGING_PAGE};
 use super::rules::{Outcome, State};
@@ -391,7 +391,7 @@ impl State {
         DbCluster {
             arn: self.arn("rds", &format!("cluster:{}", entry.id)),
             memberships: memberships(&entry.vpc_security_groups),
-            writer: self.document.writer(&entry).map(str::to_owned),
+            writer: self.writer(&entry).map(str::to_owned),
             id: entry.id,
             engine: entry.engine,
             engine_mode: entry.engine_mode,
@@ -461,6 +461,17 @@ impl State {
             entry.port = entry.port.or(Some(cluster.port));
         }
         self.db_instance(entry)
+    }
+
+    /// Which of the instances of a cluster is its writer, if the file says that one is.
+    pub(super) fn writer<'d>(&'d self, cluster: &'d DbClusterEntry) -> Option<&'d str> {
+        if cluster.members.is_empty() {
+            let instances = &self.document.db_instances;
+            let first = self.places.first_member(instances, &cluster.id)?;
+            return Some(&instances[first].id);
+        }
+        let writer = cluster.members.iter().find(|member| member.is_cluster_writer)?;
+        Some(&writer.id)
     }
 
     fn read_members(&mut self, cluster: &str) -> Result<Vec<DbInstance>, Fault> {
@@ -542,57 +553,55 @@ impl State {
     fn versions(&self) -> Vec<ListedFunction> {
         let functions = self.document.functions.iter();
         let all = functions.flat_map(|entry| {
-            let of = |version: Option<&String>, config: Option<&VpcConfig>, role: Option<&String>| {
-                let qualifier = version.map_or(LATEST, String::as_str);
+            // Lambda qualifies each ARN of this list, and leaves the environment out.
+            let of = |published: Option<&FunctionVersionEntry>| {
+                let version = published.map(|published| published.version.clone());
                 ListedFunction {
                     function: Function {
-                        vpc: config.map(|config| self.function_vpc(config)),
-                        role: role.cloned(),
                         environment: None,
-                        // Lambda qualifies each ARN of this list.
-                        arn: self.arn("lambda", &format!("function:{}:{qualifier}", entry.function_name)),
-                        ..self.to_function(entry.clone())
+                        ..self.as_published(entry, published, version.as_deref().unwrap_or(LATEST))
                     },
-                    version: version.cloned(),
+                    version,
                 }
             };
-            let latest = of(None, entry.vpc_config.as_ref(), entry.role.as_ref());
-            let published = entry.versions.iter().map(move |version| {
-                let role = version.role.as_ref().or(entry.role.as_ref());
-                of(Some(&version.version), version.vpc_config.as_ref(), role)
-            });
-            std::iter::once(latest).chain(published)
+            let published = entry.versions.iter().map(Some);
+            std::iter::once(None).chain(published).map(of)
         });
         all.collect()
     }
 
     /// The version of a function that a qualifier means. A file need not list versions and aliases: where it has none, each
     /// is as the function itself.
-    fn to_version(&self, entry: FunctionEntry, qualifier: &str) -> Outcome<Function> {
+    fn to_version(&self, entry: &FunctionEntry, qualifier: &str) -> Outcome<Function> {
         let alias = entry.aliases.iter().find(|alias| alias.name == qualifier);
         let version = alias.map_or(qualifier, |alias| &alias.function_version);
-        let published = entry
-            .versions
-            .iter()
-            .find(|published| published.version == version)
-            .cloned();
+        let published = entry.versions.iter().find(|published| published.version == version);
         let lists_some = !(entry.versions.is_empty() && entry.aliases.is_empty());
         if published.is_none() && version != LATEST && lists_some {
-            return Err(Fault::NotFound(format!(
-                "Function not found: {}:{qualifier}",
-                entry.function_name
-            )));
+            let message = format!("Function not found: {}:{qualifier}", entry.function_name);
+            return Err(Fault::NotFound(message));
         }
-        let function = self.to_function(entry);
-        Ok(Function {
-            arn: format!("{}:{qualifier}", function.arn),
-            vpc: match &published {
-                Some(published) => published.vpc_config.as_ref().map(|config| self.function_vpc(config)),
-                None => function.vpc,
+        Ok(self.as_published(entry, published, qualifier))
+    }
+
+    /// A function as it was published, or as it is now, with this qualifier in its ARN.
+    fn as_published(
+        &self,
+        entry: &FunctionEntry,
+        published: Option<&FunctionVersionEntry>,
+        qualifier: &str,
+    ) -> Function {
+        let function = self.to_function(entry.clone());
+        let arn = format!("{}:{qualifier}", function.arn);
+        match published {
+            None => Function { arn, ..function },
+            Some(published) => Function {
+                arn,
+                vpc: published.vpc_config.as_ref().map(|config| self.function_vpc(config)),
+                role: published.role.clone().or(function.role),
+                ..function
             },
-            role: published.and_then(|published| published.role).or(function.role),
-            ..function
-        })
+        }
     }
 
     pub(super) fn to_function(&self, entry: FunctionEntry) -> Function {
@@ -722,7 +731,7 @@ impl Cloud for OfflineAccount {
             let (function, qualifier) = qualified(name);
             let entry = state.read_function(function)?;
             match qualifier {
-                Some(qualifier) => state.to_version(entry, qualifier),
+                Some(qualifier) => state.to_version(&entry, qualifier),
                 None => Ok(state.to_function(entry)),
             }
         })

@@ -14,6 +14,8 @@ pub(super) struct Places {
     subnets: BTreeMap<String, usize>,
     functions: BTreeMap<String, usize>,
     instances: BTreeMap<String, usize>,
+    /// By their clusters.
+    first_members: BTreeMap<String, usize>,
     proxies: BTreeMap<String, usize>,
 }
 
@@ -22,7 +24,11 @@ impl Places {
         fn index<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, usize> {
             names.enumerate().map(|(place, name)| (name.clone(), place)).collect()
         }
+        // Of several, the first is collected last.
+        let instances = document.db_instances.iter().enumerate().rev();
+        let members = instances.filter_map(|(place, instance)| Some((instance.cluster.clone()?, place)));
         Self {
+            first_members: members.collect(),
             clusters: index(document.db_clusters.iter().map(|cluster| &cluster.id)),
             subnet_groups: index(document.db_subnet_groups.iter().map(|group| &group.name)),
             subnets: index(document.subnets.iter().map(|subnet| &subnet.subnet_id)),
@@ -51,6 +57,13 @@ impl Places {
     pub(super) fn instance(&self, instances: &[DbInstanceEntry], id: &str) -> Option<usize> {
         position(&self.instances, instances, id, |instance| {
             instance.id.eq_ignore_ascii_case(id)
+        })
+    }
+
+    /// Where the first instance of a cluster is in the list.
+    pub(super) fn first_member(&self, instances: &[DbInstanceEntry], cluster: &str) -> Option<usize> {
+        position(&self.first_members, instances, cluster, |instance| {
+            instance.cluster.as_deref() == Some(cluster)
         })
     }
 

@@ -1,6 +1,6 @@
 //! Proxies of an account, and the health of their targets, which follows from security groups, network ACLs and routes.
 
-use super::document::{DbClusterEntry, DbInstanceEntry, DbProxyEntry, ProxyTargetEntry};
+use super::document::{DbInstanceEntry, DbProxyEntry, ProxyTargetEntry};
 use super::rules::{Outcome, State, rejected};
 use crate::cloud::Fault;
 use crate::model::{
@@ -74,14 +74,13 @@ impl State {
             health: None,
             role: None,
         }));
-        let of_cluster = |entry: &&DbClusterEntry| cluster.as_ref() == Some(&entry.id);
-        let entry = self.document.db_clusters.iter().find(of_cluster);
-        let writer = entry.map(|entry| self.document.writer(entry).map(str::to_owned));
+        let clusters = &self.document.db_clusters;
+        let entry = cluster.as_ref().and_then(|id| self.places.cluster(clusters, id));
+        let writer = entry.map(|entry| self.writer(entry).map(str::to_owned));
         for instance in instances {
             let role = match &writer {
-                Some(None) => TargetRole::from_api("UNKNOWN"),
-                Some(Some(writer)) if *writer != instance => TargetRole::ReadOnly,
-                Some(Some(_)) | None => TargetRole::ReadWrite,
+                Some(writer) => TargetRole::of_member(&instance, writer.as_deref()),
+                None => TargetRole::ReadWrite,
             };
             let health = self.health(&proxy, target, &instance)?;
             targets.push(ProxyTarget {

@@ -220,6 +220,11 @@ impl Check {
         groups: &BTreeSet<&str>,
         clusters: &BTreeSet<&str>,
     ) {
+        let (mut members, none): (BTreeMap<&str, BTreeSet<&str>>, _) = (BTreeMap::new(), BTreeSet::new());
+        for instance in &document.db_instances {
+            let of = instance.cluster.as_deref().unwrap_or_default();
+            members.entry(of).or_default().insert(&instance.id);
+        }
         for (i, cluster) in document.db_clusters.iter().enumerate() {
             let path = format!("$.DBClusters[{i}]");
             self.port(format!("{path}.Port"), Some(cluster.port));
@@ -236,7 +241,7 @@ impl Check {
                 let path = format!("{path}.VpcSecurityGroups[{j}].VpcSecurityGroupId");
                 self.exists(path, "security group", groups, &membership.vpc_security_group_id);
             }
-            self.members(document, &path, cluster);
+            self.members(&path, cluster, members.get(cluster.id.as_str()).unwrap_or(&none));
         }
         let in_no_vpc = document.db_clusters.iter();
         let in_no_vpc = in_no_vpc.filter(|cluster| cluster.vpc_networking_enabled == Some(false));
@@ -270,15 +275,12 @@ impl Check {
         }
     }
 
-    fn members(&mut self, document: &AccountDocument, path: &str, cluster: &DbClusterEntry) {
-        let instances = document.db_instances.iter();
-        let instances = instances.filter(|instance| instance.cluster.as_ref() == Some(&cluster.id));
-        let instances: BTreeSet<&str> = instances.map(|instance| instance.id.as_str()).collect();
+    fn members(&mut self, path: &str, cluster: &DbClusterEntry, instances: &BTreeSet<&str>) {
         let mut has_writer = false;
         for (i, member) in cluster.members.iter().enumerate() {
             let path = format!("{path}.DBClusterMembers[{i}]");
             let what = "instance of the cluster";
-            self.exists(format!("{path}.DBInstanceIdentifier"), what, &instances, &member.id);
+            self.exists(format!("{path}.DBInstanceIdentifier"), what, instances, &member.id);
             if member.is_cluster_writer && std::mem::replace(&mut has_writer, true) {
                 self.report(format!("{path}.IsClusterWriter"), "a cluster has one writer");
             }
