@@ -2,7 +2,7 @@
 
 use super::build::{Builder, connection};
 use crate::diagnostics::connection::dns::private_names;
-use crate::diagnostics::internet::checks::{leads_out, way_to_services};
+use crate::diagnostics::internet::checks::{BySubnet, way_to_services};
 use crate::diagnostics::internet::names::is_global_only;
 use crate::diagnostics::internet::services::{faults, policy};
 use crate::diagnostics::{Finding, Status, none_fails};
@@ -77,12 +77,8 @@ fn all_lead_out(builder: &Builder<'_, '_>) -> bool {
 /// The traveller's subnets that do not reach the internet, or are not known to, in words.
 fn not_out(builder: &Builder<'_, '_>) -> String {
     let traveller = builder.traveller;
-    let by = |wanted| -> Vec<&SubnetId> {
-        let subnets = traveller.subnets.iter().copied();
-        let led = subnets.filter(|subnet| leads_out(builder.paths, traveller, subnet) == wanted);
-        led.collect()
-    };
-    match (by(Some(false)), by(None)) {
+    let BySubnet { shut, untold, .. } = BySubnet::of(builder.paths, traveller, &traveller.subnets);
+    match (shut, untold) {
         (shut, untold) if shut.len() == traveller.subnets.len() || (shut.is_empty() && untold.is_empty()) => {
             "the function has no way to the internet".to_owned()
         }

@@ -76,7 +76,7 @@ pub(super) fn through_nat(scene: &Scene, paths: &Paths<'_>) -> Option<Finding> {
     if open.is_empty() && gaps.is_empty() {
         return None;
     }
-    for check in traveller.checks(paths) {
+    for check in way_over_ipv4(paths, &traveller) {
         if OF_ALL.contains(&check.id.as_str()) && check.status >= Status::Unknown {
             gaps.push(check.message);
         }

@@ -11,6 +11,7 @@ use super::way::{
 use super::{Traveller, acls, public_access};
 use crate::diagnostics::connection::dns::resolves;
 use crate::diagnostics::{Check, Finding, Status, verdict};
+use crate::endpoint::listed;
 use crate::escape::word;
 use crate::model::network::public_access::Through;
 use crate::model::network::{NatGateway, RouteTarget, Subnet};
@@ -631,34 +632,27 @@ fn ipv6_instance(
 
 /// An invocation lands in any of the subnets: where one of them has no way out, its share of the cold starts fails.
 fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
-    let (mut out, mut none, mut untold) = (Vec::new(), Vec::new(), Vec::new());
-    for subnet in &traveller.subnets {
-        match leads_out(paths, traveller, subnet) {
-            Some(true) => out.push(subnet.to_string()),
-            Some(false) => none.push(subnet.to_string()),
-            None => untold.push(subnet.to_string()),
-        }
-    }
-    let (some, all) = (none.len(), traveller.subnets.len());
+    let BySubnet { out, shut, untold } = BySubnet::of(paths, traveller, &traveller.subnets);
+    let (some, all) = (shut.len(), traveller.subnets.len());
     let mut findings = Vec::new();
     if !untold.is_empty() && traveller.subnets.len() > 1 {
         findings.push(Finding::unknown(format!(
             "whether the subnets agree: it is not known whether {} {} the internet",
-            untold.join(", "),
+            listed(&untold),
             number(&untold, "reaches", "reach")
         )));
     }
-    if !none.is_empty() && !out.is_empty() {
+    if !shut.is_empty() && !out.is_empty() {
         findings.push(Finding::fail(format!(
             "the subnets differ: {} {} the internet, {} {} not; of the cold starts of {}, {some} of {all} fail",
-            out.join(", "),
+            listed(&out),
             number(&out, "reaches", "reach"),
-            none.join(", "),
-            number(&none, "does", "do"),
+            listed(&shut),
+            number(&shut, "does", "do"),
             traveller.name,
         )));
     }
-    let passed = if none.is_empty() {
+    let passed = if shut.is_empty() {
         "the subnets agree"
     } else {
         "the subnets agree: none of them reaches the internet"
@@ -667,7 +661,7 @@ fn agreement(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         .iter()
         .map(|subnet| format!("{subnet} reaches the internet"))
         .chain(
-            none.iter()
+            shut.iter()
                 .map(|subnet| format!("{subnet} does not reach the internet")),
         )
         .collect();
@@ -678,13 +672,30 @@ fn number<'w, T>(of: &[T], one: &'w str, more: &'w str) -> &'w str {
     if of.len() == 1 { one } else { more }
 }
 
-/// Whether the traveller's requests from a subnet reach the internet over IPv4: its routes, what they lead to, the ACLs, and
-/// the groups. None where that cannot be determined.
-pub(crate) fn leads_out(paths: &Paths<'_>, traveller: &Traveller<'_>, subnet: &SubnetId) -> Option<bool> {
-    match verdict(&way_over_ipv4(paths, &traveller.alone(subnet))) {
-        Status::Pass | Status::Warn => Some(true),
-        Status::Unknown => None,
-        Status::Fail => Some(false),
+/// Subnets, by whether a traveller's requests from them reach the internet over IPv4: by the routes, what these lead to, the
+/// ACLs, and the groups.
+#[derive(Default)]
+pub(crate) struct BySubnet<'s> {
+    /// From these they do.
+    pub out: Vec<&'s SubnetId>,
+    /// From these they do not.
+    pub shut: Vec<&'s SubnetId>,
+    /// From these it is not known.
+    pub untold: Vec<&'s SubnetId>,
+}
+
+impl<'s> BySubnet<'s> {
+    pub(crate) fn of(paths: &Paths<'_>, traveller: &Traveller<'s>, subnets: &[&'s SubnetId]) -> Self {
+        let mut sorted = Self::default();
+        for subnet in subnets {
+            let subnets = match verdict(&way_over_ipv4(paths, &traveller.alone(subnet))) {
+                Status::Pass | Status::Warn => &mut sorted.out,
+                Status::Fail => &mut sorted.shut,
+                Status::Unknown => &mut sorted.untold,
+            };
+            subnets.push(subnet);
+        }
+        sorted
     }
 }
 

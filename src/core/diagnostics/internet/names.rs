@@ -3,9 +3,11 @@
 //! Source: AWS General Reference, "Service endpoints"; VPC user guide, "Private DNS".
 
 use super::Traveller;
-use super::checks::leads_out;
+use super::checks::BySubnet;
 use super::services::Way;
 use crate::diagnostics::Finding;
+use crate::endpoint::listed;
+use crate::model::SubnetId;
 use crate::reachability::Paths;
 
 /// Services that have one endpoint for all Regions of a partition (botocore, `endpoints.json`: not regionalized).
@@ -47,17 +49,12 @@ pub(crate) fn of_region(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &
     if !["sts", "s3"].contains(&service) {
         return way.evidence.push(text);
     }
-    let by = |wanted: Option<bool>| -> Vec<String> {
-        let subnets = traveller.subnets.iter().copied();
-        let led = subnets.filter(|subnet| leads_out(paths, traveller, subnet) == wanted);
-        led.map(ToString::to_string).collect()
-    };
-    let (out, shut, untold) = (by(Some(true)), by(Some(false)), by(None));
-    let from = |subnets: &[String]| {
+    let BySubnet { out, shut, untold } = BySubnet::of(paths, traveller, &traveller.subnets);
+    let from = |subnets: &[&SubnetId]| {
         if subnets.len() == traveller.subnets.len() {
             String::new()
         } else {
-            format!(" from {}", subnets.join(", "))
+            format!(" from {}", listed(subnets))
         }
     };
     if !out.is_empty() {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::leads_out;
+use super::checks::BySubnet;
 use super::names;
 use super::way::public_part;
 use super::{Traveller, acls};
@@ -343,7 +343,8 @@ fn otherwise(paths: &Paths<'_>, traveller: &Traveller<'_>, service: &str, endpoi
     }
 }
 
-/// A route to a prefix list whose gateway endpoint is gone takes the requests to these addresses, whatever else there is.
+/// What a route to a prefix list does after its gateway endpoint was deleted: requests to these addresses are dropped, also where
+/// a NAT gateway would lead to them.
 fn gone_gateway(
     paths: &Paths<'_>,
     traveller: &Traveller<'_>,
@@ -409,14 +410,11 @@ fn by_internet(
     left: &[&SubnetId],
     evidence: &mut Vec<String>,
 ) -> (Vec<Finding>, Vec<SubnetId>) {
-    let (mut shut, mut untold): (Vec<&SubnetId>, Vec<&SubnetId>) = (Vec::new(), Vec::new());
-    for &subnet in left {
-        match leads_out(paths, traveller, subnet) {
-            Some(true) => evidence.push(format!("{service} from {subnet}: through the internet")),
-            Some(false) => shut.push(subnet),
-            None => untold.push(subnet),
-        }
-    }
+    let BySubnet { out, shut, untold } = BySubnet::of(paths, traveller, left);
+    evidence.extend(
+        out.iter()
+            .map(|subnet| format!("{service} from {subnet}: through the internet")),
+    );
     let lacking = shut.iter().chain(&untold).map(|&subnet| subnet.clone()).collect();
     let (interfaces, others): (Vec<&Endpoint>, Vec<&Endpoint>) = endpoints
         .iter()
