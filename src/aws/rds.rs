@@ -394,7 +394,7 @@ fn db_cluster(cluster: SdkCluster) -> Answer<DbCluster> {
     })
 }
 
-/// Where several or none are told to be the writer, it is not known.
+/// The writer. Not known where RDS reports none, or more than one.
 fn writer(members: Option<Vec<DbClusterMember>>) -> Option<String> {
     let members = members.unwrap_or_default().into_iter();
     let mut writers = members.filter(|member| member.is_cluster_writer == Some(true));

@@ -114,8 +114,8 @@ impl MskScene {
         }
     }
 
-    /// Whether the cluster can be polled in its state, and a mapping of those that were asked about is not off. Without any, it is
-    /// asked whether one would work.
+    /// Whether something can poll the cluster now: the cluster is not being created, and not all of its mappings are disabled or
+    /// being deleted. A cluster without mappings counts, since the question is then whether a mapping would work.
     pub fn is_polled(&self) -> bool {
         let mappings = self.known_mappings();
         let is_off = |mapping: &EventSourceMapping| matches!(&*mapping.state, "Disabled" | "Disabling" | "Deleting");

@@ -281,7 +281,7 @@ impl<'n> Paths<'n> {
         Ok(self.compiled_table(subnet)?.hops(addresses))
     }
 
-    /// Where a route table leads with these addresses, whatever it is associated with.
+    /// Where a route table leads packets to these addresses. No subnet needs to be associated with it.
     ///
     /// # Errors
     ///

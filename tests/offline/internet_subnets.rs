@@ -456,7 +456,7 @@ async fn each_service_is_told_from_the_subnets_that_reach_it() {
             };
             assert!(sns.message.starts_with(&verb), "{case}: {sns:#?}");
             assert_eq!(sns.remedy.is_some(), is_known, "{case}: {sns:#?}");
-            // What stops the internet is told of these subnets only.
+            // The checks of the way to the internet name these subnets only.
             let told = answer.checks.iter().filter(|check| check.status >= Status::Unknown);
             for check in told.filter(|check| !check.id.starts_with("service-")) {
                 for n in others(all, &bad) {

@@ -203,7 +203,7 @@ enum Asker {
     },
 }
 
-/// Whether the function has its network interfaces, so that it is invoked whatever making one takes.
+/// Whether the network interfaces of the function exist. It can then be invoked even where Lambda could not create another one.
 fn has_interfaces(function: &Function) -> bool {
     function.state == FunctionState::Active && matches!(function.last_update, None | Some(LastUpdateStatus::Successful))
 }

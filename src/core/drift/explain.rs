@@ -121,8 +121,8 @@ impl<'c, 'a> Case<'_, 'c, 'a> {
         })
     }
 
-    /// A group of the convention that is on nothing any more, tied to one that is still on the next side, was on this side. It
-    /// explains the other one.
+    /// Adds to the anchors the groups that somebody took off: those that no resource has, and that are tied to a group on the
+    /// next side. Without them, the group on the next side would seem to belong to no connection.
     fn anchor_what_was_taken_off(&mut self) {
         let mut taken_off = Vec::new();
         for &side in self.observation.sides() {

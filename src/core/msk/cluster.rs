@@ -198,8 +198,8 @@ fn of_mapping(poller: &Poller<'_>, mapping: &EventSourceMapping) -> Vec<Finding>
         .filter(|result| result.starts_with("PROBLEM"))
     {
         let text = format!("event source mapping {uuid} reports: {result}");
-        // It polls where the function is what fails. All else is about the way to the cluster or to Lambda, in the mapping's
-        // own mode and with its own authentication.
+        // Where the function fails, polling works. Every other problem is about the path to the cluster or to Lambda, in the
+        // mapping's own mode and with its own authentication.
         let scene = poller.scene;
         let is_of_another = scene.mode.is_some_and(|mode| mode != mapping.mode) || scene.authentication.is_some();
         findings.push(if result.contains("Function call failed") || is_of_another {

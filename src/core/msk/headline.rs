@@ -36,7 +36,7 @@ pub fn headline(scene: &MskScene, needs: &Needs, checks: &[Check]) -> String {
     let mut text = match verdict(checks) {
         Status::Pass => format!("It works: {what} ({how})."),
         Status::Warn if !scene.is_polled() => {
-            format!("Nothing is polled now, and nothing that was read would stop it: {what} ({how}). {message}.")
+            format!("Nothing is polled now, but nothing that was read would prevent it: {what} ({how}). {message}.")
         }
         Status::Warn => format!("It works, with a warning: {what} ({how}). {message}."),
         Status::Unknown => format!("It is not known whether it works: {what} ({how}). {message}."),

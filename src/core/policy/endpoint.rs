@@ -23,16 +23,16 @@ pub enum Caller<'a> {
     ByGateway(&'a str),
 }
 
-/// How surely a statement is about a caller.
+/// Whether a statement of a policy applies to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Concern {
-    /// It is, where its conditions hold.
+    /// It applies.
     Sure,
-    /// It may be, in a way that gateway endpoints do not document.
+    /// It may apply: AWS does not document how gateway endpoints treat its principal.
     Principal,
-    /// It may be, by its conditions or its principal.
+    /// It may apply: its conditions or its principal cannot be decided.
     Maybe,
-    /// It is not.
+    /// It does not apply.
     No,
 }
 
@@ -52,7 +52,7 @@ impl Caller<'_> {
         named("AWS").any(|text| text == "*" || is_own(text)) || named("Service").any(is_service)
     }
 
-    /// How surely a statement is about the caller, its principal and its conditions taken together.
+    /// Whether a statement applies to the caller, by its principal and its conditions.
     fn concern(self, statement: &Statement) -> Concern {
         let by_principal = match &statement.principal {
             None if statement.effect == Effect::Deny => Concern::Maybe,

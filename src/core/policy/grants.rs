@@ -51,8 +51,8 @@ pub fn read_secret(secret: &str, customer_key: Option<&str>) -> String {
     document(statements)
 }
 
-/// The actions by which an IAM client logs in to an MSK cluster. The first of each list is on the cluster, then on its topics,
-/// then on its consumer groups. Source: docs/msk.md, "`msk check`".
+/// The actions that a client with IAM authentication needs to poll an MSK cluster: on the cluster, on its topics, and on its
+/// consumer groups. Source: docs/msk.md, "`msk check`".
 pub const MSK_LOGIN: [&[&str]; 3] = [
     &[
         "kafka-cluster:Connect",

@@ -188,7 +188,7 @@ async fn mappings(
 }
 
 /// The function that is named, or that of the mappings, with the policies of its role. Where a mapping invokes a version or an
-/// alias, it is that version: it keeps the role with which it was published.
+/// alias, this is the published version, which keeps the role that it was published with.
 async fn function(
     cloud: &dyn Cloud,
     target: &MskTarget,

@@ -225,7 +225,8 @@ fn last_part(service: &str) -> &str {
 }
 
 impl Endpoint {
-    /// Whether it leads to what somebody offers: an endpoint service (`PrivateLink`), or resources of Amazon VPC Lattice.
+    /// Whether it leads to something that is not a service of AWS: an endpoint service (`PrivateLink`), or resources of Amazon
+    /// VPC Lattice.
     pub fn is_to_others(&self) -> bool {
         match &self.kind {
             EndpointKind::Interface => self.service.contains("amazonaws.vpce."),
