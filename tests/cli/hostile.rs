@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::thread;
 
 use autoconnect::escape::is_unsafe;
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Run, Shell};
@@ -148,34 +148,25 @@ fn no_value_of_an_account_drives_a_terminal_or_forges_a_line() {
     }
     // Where few commands are run, each text still meets some, and each command some texts.
     let step = thoroughly([3, 1]);
-    let next = std::sync::Mutex::new(cases.into_iter().enumerate());
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let case = next.lock().unwrap().next();
-                    let Some((number, (file, commands, account, field))) = case else {
-                        break;
-                    };
-                    let mut account = account;
-                    put(&mut account, &field, HOSTILE);
-                    for (_, command) in commands.iter().enumerate().filter(|(at, _)| (at + number) % step == 0) {
-                        for form in ["-vv", "-vv --log-format json --output json"] {
-                            let shell = Shell::new();
-                            fs::write(shell.folder.path().join(file), account.to_string()).unwrap();
-                            let arguments = format!("{command} --offline {file} {form}");
-                            let context = format!("{field}: {arguments}");
-                            let run = shell.run(&arguments);
-                            assert_run(&run, &context, form.contains("json"));
-                            if let Ok(metrics) = fs::read_to_string(shell.folder.path().join("metrics.prom")) {
-                                assert_harmless(&metrics, &context);
-                            }
-                        }
+    let cases: Vec<_> = cases.into_iter().enumerate().collect();
+    cases
+        .into_par_iter()
+        .for_each(|(number, (file, commands, mut account, field))| {
+            put(&mut account, &field, HOSTILE);
+            for (_, command) in commands.iter().enumerate().filter(|(at, _)| (at + number) % step == 0) {
+                for form in ["-vv", "-vv --log-format json --output json"] {
+                    let shell = Shell::new();
+                    fs::write(shell.folder.path().join(file), account.to_string()).unwrap();
+                    let arguments = format!("{command} --offline {file} {form}");
+                    let context = format!("{field}: {arguments}");
+                    let run = shell.run(&arguments);
+                    assert_run(&run, &context, form.contains("json"));
+                    if let Ok(metrics) = fs::read_to_string(shell.folder.path().join("metrics.prom")) {
+                        assert_harmless(&metrics, &context);
                     }
                 }
-            });
-        }
-    });
+            }
+        });
 }
 
 /// What a person copies from a remedy is one word for each value, whatever is in it.

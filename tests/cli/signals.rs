@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::Shell;
@@ -59,9 +60,6 @@ fn await_handler(child: &std::process::Child) {
 /// A pipe to which nobody writes ends no run; a signal does, and the document is that of an interrupted run.
 #[test]
 fn a_run_that_reads_a_pipe_is_ended_by_a_signal() {
-    let shell = Shell::new();
-    let pipe = shell.folder.path().join("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let table = [
         "setup --offline pipe --cluster orders --function refunds --dry-run",
         "setup --offline /dev/stdin --cluster orders --function refunds --dry-run",
@@ -72,7 +70,10 @@ fn a_run_that_reads_a_pipe_is_ended_by_a_signal() {
         "setup --offline account.json --cluster orders --function refunds --proxy new --db-user app --db-password-stdin --yes",
         "snapshot --offline account.json --out pipe",
     ];
-    for arguments in table {
+    table.into_par_iter().for_each(|arguments| {
+        let shell = Shell::new();
+        let pipe = shell.folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         for signal in ["-INT", "-TERM"] {
             let before = fs::read(shell.folder.path().join("account.json")).unwrap();
             let output = interrupted(&shell, &format!("{arguments} --output json"), signal, 400);
@@ -87,7 +88,7 @@ fn a_run_that_reads_a_pipe_is_ended_by_a_signal() {
                 "{arguments}"
             );
         }
-    }
+    });
 }
 
 /// A run that computes does not look at signals, and is ended anyway.

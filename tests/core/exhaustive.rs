@@ -3,15 +3,13 @@
 //! For each world: the decision is the evaluator's; the groups' order does not matter, byte for byte; the
 //! linter finds nothing; no list shrinks; and once the plan is carried out, the decision is no-op.
 
-use std::sync::Mutex;
-use std::thread;
-
 use autoconnect::decide::{Decision, decide};
 use autoconnect::model::*;
 use autoconnect::naming::Convention;
 use autoconnect::plan::network::RulePeer;
 use autoconnect::plan::{Effect, Ground, Plan, Ref, RemovalEffect, Request, StepStatus, VpcEffect, lint, plan};
 use autoconnect::tags;
+use rayon::prelude::*;
 
 use crate::builder::*;
 use crate::thorough::thoroughly;
@@ -323,7 +321,7 @@ fn put(observation: &mut Observation, side: Side, variant: Option<&(SecurityGrou
     }
 }
 
-/// Checks each n-th combination of one variant a slot, on as many threads as there are processors. How many there were.
+/// Checks each n-th combination of one variant a slot. How many there were.
 fn check_each(nth: usize, base: &Observation, slots: &[(Side, Vec<Variant>)]) -> usize {
     let all: usize = slots.iter().map(|(_, variants)| variants.len()).product();
     let world = |number: usize| {
@@ -334,21 +332,8 @@ fn check_each(nth: usize, base: &Observation, slots: &[(Side, Vec<Variant>)]) ->
         }
         world
     };
-    let numbers = Mutex::new((0..all).step_by(nth));
-    let next = || numbers.lock().unwrap().next();
-    let checks = || {
-        let mut checked = 0;
-        while let Some(number) = next() {
-            check(&world(number));
-            checked += 1;
-        }
-        checked
-    };
-    thread::scope(|scope| {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(checks)).collect();
-        running.into_iter().map(|thread| thread.join().unwrap()).sum()
-    })
+    let numbers = (0..all).into_par_iter().step_by(nth);
+    numbers.map(|number| check(&world(number))).count()
 }
 
 /// Prime to the numbers of variants: each variant of a slot is met with each of any other.

@@ -7,6 +7,7 @@ use autoconnect::report::{ChecksDocument, Document, DriftDocument, ErrorDocument
 use comrak::nodes::{ListType, NodeValue};
 use comrak::{Arena, Node, Options, parse_document};
 use proptest::prelude::*;
+use rayon::prelude::*;
 use regex::{Captures, Regex};
 use serde_json::{Value, json};
 
@@ -308,14 +309,14 @@ const HOSTILE: [&str; 44] = [
 
 #[test]
 fn each_hostile_value_stays_text() {
-    for value in HOSTILE {
+    HOSTILE.into_par_iter().for_each(|value| {
         check_all(&format!("{value} a{value}b {value}{value}"));
         let long = value.repeat(4_000 / value.len());
         check(&runs(&long, "planned", 7).next().unwrap().markdown());
         check(&checks(&long, 6, 3).markdown());
         check(&drift(&long, 7, None).markdown());
         check(&error(&long, 3).markdown());
-    }
+    });
     for value in [
         "",
         "orders",

@@ -273,11 +273,14 @@ async fn every_operation_survives_every_fault() {
     let (mut injected, mut rows) = (0, BTreeSet::new());
     let mut scenarios = scenarios();
     scenarios.push(with_half_made_resources().await);
-    for scenario in scenarios {
+    // Usually each operation fails in half of the ways in one scenario, and in the others in the next one.
+    let nth = thoroughly([2, 1]);
+    for (number, scenario) in scenarios.into_iter().enumerate() {
         for (row, operation) in Box::pin(operations_of(&scenario)).await.into_iter().enumerate() {
             rows.insert(operation);
-            for (column, failure) in FAILURES.into_iter().enumerate() {
-                let turn = (row + column) % 2;
+            let failures = FAILURES.into_iter().enumerate();
+            for (column, failure) in failures.filter(|(column, _)| (number + row + column) % nth == 0) {
+                let turn = (row + column) / 2 % 2;
                 for &(from, times) in thoroughly([&calls[turn..=turn], &calls]) {
                     let which = Which { operation, from, times };
                     injected += u32::from(survives(&scenario, which, failure, &mut used).await);
@@ -286,7 +289,7 @@ async fn every_operation_survives_every_fault() {
         }
     }
     println!("{injected} faults injected");
-    assert!(injected > thoroughly([1000, 5000]), "{injected}");
+    assert!(injected > thoroughly([500, 5000]), "{injected}");
     // What shows whether a set without rules, or a proxy, may be taken over is read only after a fault has left such: where
     // these may not be read nothing is taken over (tests/offline/adoption.rs, tests/offline/policies.rs).
     let of_taking_over = [

@@ -70,3 +70,7 @@ mod undo;
 mod unread;
 mod users;
 mod writers;
+
+/// As in the program: what is explored here is cloned often.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -7,7 +7,7 @@
 //! (The pauses are too short for its clocks to count.)
 
 use std::collections::BTreeSet;
-use std::fmt::{Debug, Write};
+use std::fmt::Debug;
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::{Pin, pin};
@@ -233,10 +233,11 @@ impl Hook for Gate {
             // A database that is modifying would refuse the other's write, and so guard the list: AWS promises no such thing.
             self.account.edit(settle);
         }
-        let remembered = hash(&(number, operation, hash_of_debug(&answer)));
+        let text = format!("{answer:?}");
+        let remembered = hash(&(number, operation, &text));
         let mut state = self.state.lock().unwrap();
         if is_of_lists(operation) {
-            state.seen.extend(groups_in(&format!("{answer:?}")));
+            state.seen.extend(groups_in(&text));
         }
         state.memory = state.memory.wrapping_add(remembered);
         answer
@@ -265,16 +266,7 @@ fn hash(value: &impl Hash) -> u64 {
 }
 
 fn hash_of_debug(value: &impl Debug) -> u64 {
-    struct Sink(DefaultHasher);
-    impl Write for Sink {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            self.0.write(text.as_bytes());
-            Ok(())
-        }
-    }
-    let mut sink = Sink(DefaultHasher::new());
-    write!(sink, "{value:?}").expect("hashing cannot fail");
-    sink.0.finish()
+    hash(&format!("{value:?}"))
 }
 
 type Running = Pin<Box<dyn Future<Output = End>>>;
