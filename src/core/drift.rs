@@ -32,7 +32,7 @@ use crate::model::{DatabaseKind, GroupId, Observation, SecurityGroup, Side, Subn
 use crate::naming::created;
 use crate::plan::health;
 use crate::policy::connects_as;
-use crate::preconditions::{Unmet, check_identity};
+use crate::preconditions::{Unmet, check_identity, check_last_update};
 use crate::reachability::Paths;
 use crate::words;
 use explain::in_words;
@@ -423,19 +423,23 @@ fn writes_permission(connection: &Connection, observation: &Observation, user: &
 }
 
 /// What `setup` would refuse now, though it made the connection once: a database that has joined a global
-/// database, a proxy that was created again for another engine.
+/// database, a proxy that was created again for another engine, a function whose last update has failed.
 fn requirement(observation: &Observation) -> Option<Finding> {
+    if let Err(unmet) = check_last_update(&observation.function) {
+        return Some(not_supported(observation.function.arn.as_str(), &unmet));
+    }
     match check_identity(observation) {
         // These have messages of their own.
         Ok(())
         | Err(Unmet::FunctionOutsideVpc { .. } | Unmet::DifferentVpcs { .. } | Unmet::ProxyOtherTarget { .. }) => None,
-        Err(unmet) => {
-            let resource = observation.database.arn.as_str();
-            let finding = Finding::new(FindingKind::NotSupported, resource, unmet.to_string());
-            let expected = "a connection that setup could make".to_owned();
-            Some(finding.with(Some(expected), Some(unmet.code().to_owned())))
-        }
+        Err(unmet) => Some(not_supported(observation.database.arn.as_str(), &unmet)),
     }
+}
+
+fn not_supported(resource: &str, unmet: &Unmet) -> Finding {
+    let finding = Finding::new(FindingKind::NotSupported, resource, unmet.to_string());
+    let expected = "a connection that setup could make".to_owned();
+    finding.with(Some(expected), Some(unmet.code().to_owned()))
 }
 
 /// Groups that were made for this connection, and that nothing has any more.

@@ -209,6 +209,8 @@ impl Estate {
             None => network::Part::Read(self.subnets.values().map(subnet).collect()),
         };
         self.network = Some(Network { subnets, ..network });
+        // Prefix lists are known now, and may hold the internet.
+        self.flaws = self.find_flaws();
     }
 
     /// Adds the security groups to the network, for what judges each pair of subnets by them.
@@ -236,13 +238,6 @@ impl Estate {
             prefix_lists: network.prefix_lists.clone(),
             ..Network::unread("it is not asked for here")
         })
-    }
-
-    /// The ranges of a prefix list that a rule names; none where they were not read.
-    pub fn prefix_list(&self, id: &str) -> Option<&[IpNet]> {
-        let mut lists = self.network.as_ref()?.prefix_lists.known()?.iter();
-        let found = lists.find(|list| list.id.as_str() == id)?;
-        found.entries.known().map(Vec::as_slice)
     }
 
     /// The prefix lists that decide what passes: those that rules for TCP of groups in use name.
@@ -465,6 +460,12 @@ impl Estate {
 impl Surroundings for Estate {
     fn group(&self, id: &GroupId) -> Option<&SecurityGroup> {
         self.groups.get(id)
+    }
+
+    fn prefix_list(&self, id: &str) -> Option<&[IpNet]> {
+        let mut lists = self.network.as_ref()?.prefix_lists.known()?.iter();
+        let found = lists.find(|list| list.id.as_str() == id)?;
+        found.entries.known().map(Vec::as_slice)
     }
 
     fn ports(&self, group: &GroupId, side: Side) -> Vec<u16> {

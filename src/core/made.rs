@@ -8,6 +8,8 @@ pub mod world;
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
+
 use crate::model::{Direction, GroupId, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side};
 use crate::naming::Convention;
 use crate::ownership;
@@ -21,6 +23,8 @@ pub trait Surroundings {
     fn ports(&self, group: &GroupId, side: Side) -> Vec<u16>;
     /// Whether a group is on a resource of this side.
     fn is_on(&self, group: &GroupId, side: Side) -> bool;
+    /// The ranges of a prefix list; none where they were not read.
+    fn prefix_list(&self, id: &str) -> Option<&[IpNet]>;
 }
 
 /// How a group differs from how it was made.
@@ -105,7 +109,8 @@ impl Role {
 
 /// How a group differs from how it was made; nothing for one of other names, unless it is open to the internet.
 pub fn flaws(group: &SecurityGroup, around: &impl Surroundings) -> Flaws {
-    let opening: Vec<Rule> = world::opening(&group.ingress).into_iter().cloned().collect();
+    let opening = world::opening(&group.ingress, |list| around.prefix_list(list));
+    let opening: Vec<Rule> = opening.into_iter().cloned().collect();
     let Some(role) = Role::of(group) else {
         return Flaws {
             opening,
@@ -236,6 +241,11 @@ impl Surroundings for Observed<'_> {
     fn is_on(&self, group: &GroupId, side: Side) -> bool {
         self.observation.groups_on(side).contains(group)
     }
+
+    /// An observation has no prefix lists.
+    fn prefix_list(&self, _: &str) -> Option<&[IpNet]> {
+        None
+    }
 }
 
 /// What a user of `setup` should know of the groups that are attached: each that is open to the internet, or differs from
@@ -285,7 +295,8 @@ pub fn warnings_of<'a>(
     resource: &str,
 ) -> impl Iterator<Item = String> {
     groups.filter_map(move |group| {
-        let opening: Vec<Rule> = world::opening(&group.ingress).into_iter().cloned().collect();
+        let opening = world::opening(&group.ingress, |_| None);
+        let opening: Vec<Rule> = opening.into_iter().cloned().collect();
         opened(group, &opening, resource)
     })
 }

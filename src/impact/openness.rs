@@ -81,7 +81,7 @@ impl Openness {
                 }
             }
         }
-        let together: Vec<&Rule> = opening(&rules);
+        let together: Vec<&Rule> = opening(&rules, |_| None);
         let wide = rules
             .iter()
             .filter(|rule| together.contains(rule) || is_wide(&rule.peer));

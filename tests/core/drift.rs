@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use autoconnect::decide::decide;
 use autoconnect::drift::{
-    FindingKind, FindingKind::*, HopState, Judge, Judgement, Verdict, Verdict::*, discover, leftovers, list,
+    FindingKind, FindingKind::*, HopState, Judge, Judgement, Severity, Verdict, Verdict::*, discover, leftovers, list,
 };
 use autoconnect::estate::{Connection, Estate, Part, Parts, Scope};
+use autoconnect::model::network::{self, Network, PrefixList};
 use autoconnect::model::*;
 use autoconnect::tags;
 
@@ -514,6 +515,12 @@ fn each_change_of_a_direct_connection_is_found() {
             &[(NotSupported, DATABASE, Some("global-database"))],
         ),
         (
+            "the function's last update failed",
+            |o| o.function.last_update = Some(LastUpdateStatus::Failed),
+            Drifted,
+            &[(NotSupported, FUNCTION, Some("function-update-failed"))],
+        ),
+        (
             "a changed group beside one that fits",
             |o| {
                 o.groups.push(group("sg-d0", "rds-lambda-9", vec![], vec![]));
@@ -666,6 +673,68 @@ fn groups_of_other_connections_are_no_findings_of_this_one() {
         ..connection(&base)
     };
     assert_eq!(Judge::new(&found).judge(&of).verdict, InSync);
+}
+
+/// The entries of a prefix list count as ranges do.
+#[test]
+fn a_prefix_list_can_open_a_group() {
+    let unread = || network::Part::Unread("it may not be read".to_owned());
+    let of = |ranges: &[&str]| network::Part::Read(ranges.iter().map(|range| range.parse().unwrap()).collect());
+    for (entries, kind, severity) in [
+        (of(&["0.0.0.0/0"]), Opened, Severity::Critical),
+        (of(&["0.0.0.0/1", "128.0.0.0/1"]), Opened, Severity::Critical),
+        (of(&["::/0"]), Opened, Severity::Critical),
+        (of(&["8.8.8.0/24"]), RuleAdded, Severity::High),
+        (of(&["10.0.0.0/8"]), RuleAdded, Severity::Medium),
+        (unread(), RuleAdded, Severity::Medium),
+    ] {
+        let mut base = connected();
+        let mut rule = tcp(PORT, "sg-x");
+        rule.peer = Peer::PrefixList("pl-1".into());
+        rules(&mut base, "sg-d", Direction::Ingress).push(rule);
+        let mut found = estate(&base);
+        let lists = vec![PrefixList {
+            id: "pl-1".into(),
+            entries: entries.clone(),
+        }];
+        found.set_network(Network {
+            prefix_lists: network::Part::Read(lists),
+            ..Network::unread("it is not asked for")
+        });
+        let judged = Judge::new(&found).judge(&connection(&base));
+        let kinds: Vec<_> = judged
+            .findings
+            .iter()
+            .map(|finding| (finding.kind, finding.severity))
+            .collect();
+        assert_eq!(kinds, [(kind, severity)], "{entries:?}: {judged:#?}");
+        let is_unknown = judged.findings[0].message.contains("it is not known whether");
+        assert_eq!(is_unknown, entries == unread(), "{judged:#?}");
+    }
+}
+
+/// Two ends speak IPv4 where both have it: rules for IPv6 let nothing pass then.
+#[test]
+fn rules_for_ipv6_count_where_ipv6_is_spoken() {
+    let mut base = connected();
+    base.groups[2].ingress = vec![cidr(Protocol::Tcp, Some(PORT), "2001:db8::/56")];
+    base.groups[2].egress = vec![cidr(Protocol::All, None, "::/0")];
+    associate(&mut base, Side::Database, "sg-x");
+    associate(&mut base, Side::Function, "sg-x");
+    take_off(&mut base, Side::Function, "sg-l");
+    for (ranges, expected) in [
+        (&["2001:db8:0:1::/64"][..], Drifted),
+        (&["10.0.1.0/24", "2001:db8:0:1::/64"], Broken),
+        (&["10.0.1.0/24"], Broken),
+        (&[], Broken),
+    ] {
+        let found = estate_with(&base, |parts| {
+            let ranges = ranges.iter().map(|range| range.parse().unwrap()).collect();
+            parts.ranges = BTreeMap::from([(SubnetId::from("subnet-1"), ranges)]);
+        });
+        let judged = Judge::new(&found).judge(&connection(&base));
+        assert_eq!(judged.verdict, expected, "{ranges:?}: {judged:#?}");
+    }
 }
 
 #[test]

@@ -72,6 +72,16 @@ fn lead(value: &mut Value, route: Value) {
         .push(route);
 }
 
+/// Adds a route to the table of the subnets that the NAT gateways are in.
+fn behind(value: &mut Value, route: Value) {
+    let nat = value["NatGateways"][0]["SubnetId"].as_str().unwrap().to_owned();
+    let table = table_of(value, &nat);
+    value["RouteTables"][table]["Routes"]
+        .as_array_mut()
+        .unwrap()
+        .push(route);
+}
+
 fn acl(entries: &Value) -> Value {
     json!([{"NetworkAclId": "acl-1", "VpcId": VPC, "IsDefault": true, "Entries": entries}])
 }
@@ -113,7 +123,7 @@ async fn what_setup_has_built_passes() {
 #[expect(clippy::too_many_lines, reason = "a table, one row a case")]
 async fn each_change_is_reported_by_its_check() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change, &str, Status, &str); 19] = [
+    let cases: [(&str, Change, &str, Status, &str); 24] = [
         (
             "the classic mistake",
             |value| {
@@ -202,8 +212,64 @@ async fn each_change_is_reported_by_its_check() {
                 value["SettlesAfterReads"] = json!(9);
             },
             "nat-gateways",
+            Status::Unknown,
+            "is pending: it forwards nothing yet",
+        ),
+        (
+            "a pending NAT gateway that is private",
+            |value| {
+                value["NatGateways"][1]["State"] = json!("pending");
+                value["NatGateways"][1]["ConnectivityType"] = json!("private");
+                value["SettlesAfterReads"] = json!(9);
+            },
+            "nat-gateways",
+            Status::Fail,
+            "is private",
+        ),
+        (
+            "a pending NAT gateway, and a detached internet gateway",
+            |value| {
+                value["NatGateways"][1]["State"] = json!("pending");
+                value["InternetGateways"][0]["Attachments"] = json!([]);
+                value["SettlesAfterReads"] = json!(9);
+            },
+            "nat-gateways",
+            Status::Fail,
+            "internet gateway of vpc-0a1b",
+        ),
+        (
+            "a NAT gateway whose subnet leads half of the internet to what is gone",
+            |value| {
+                behind(
+                    value,
+                    json!({"DestinationCidrBlock": "0.0.0.0/1", "GatewayId": "vgw-1", "State": "blackhole"}),
+                );
+            },
+            "nat-gateways",
             Status::Warn,
-            "is pending",
+            "requests to 0.0.0.0/1 time out",
+        ),
+        (
+            "a NAT gateway whose subnet leads half of the internet back to it",
+            |value| {
+                let nat = value["NatGateways"][0]["NatGatewayId"].clone();
+                behind(value, json!({"DestinationCidrBlock": "0.0.0.0/1", "NatGatewayId": nat}));
+            },
+            "nat-gateways",
+            Status::Warn,
+            "requests to 0.0.0.0/1 time out",
+        ),
+        (
+            "a NAT gateway whose subnet leads a part of the internet to a firewall",
+            |value| {
+                behind(
+                    value,
+                    json!({"DestinationCidrBlock": "8.8.8.0/24", "NetworkInterfaceId": "eni-1"}),
+                );
+            },
+            "nat-gateways",
+            Status::Pass,
+            "work",
         ),
         (
             "a private NAT gateway",
@@ -425,6 +491,68 @@ async fn ipv6_needs_an_egress_only_gateway() {
     assert!(denied.message.contains("acl-1"), "{denied:#?}");
 }
 
+type Change = fn(&mut Value);
+
+/// Changes of an account in which the function reaches the internet over IPv6 only. Of IPv6, 2000::/3 is the internet.
+const OVER_IPV6: [(&str, Change, Status, &str); 7] = [
+    (
+        "a group that lets out to 2000::/3",
+        |value| value["SecurityGroups"][0]["IpPermissionsEgress"][0]["Ipv6Ranges"] = json!([{"CidrIpv6": "2000::/3"}]),
+        Status::Pass,
+        "over IPv6 only",
+    ),
+    (
+        "a group that lets out to a part of it",
+        |value| value["SecurityGroups"][0]["IpPermissionsEgress"][0]["Ipv6Ranges"] = json!([{"CidrIpv6": "2000::/4"}]),
+        Status::Fail,
+        "does not reach",
+    ),
+    (
+        "an ACL that lets 2000::/3 pass",
+        |value| value["NetworkAcls"] = ipv6_acl("2000::/3"),
+        Status::Pass,
+        "over IPv6 only",
+    ),
+    (
+        "an ACL that lets a part of it pass",
+        |value| value["NetworkAcls"] = ipv6_acl("2000::/4"),
+        Status::Fail,
+        "does not reach",
+    ),
+    (
+        "a half that leads to what is gone",
+        |value| {
+            let gone = json!({"DestinationIpv6CidrBlock": "2000::/4", "EgressOnlyInternetGatewayId": "eigw-0", "State": "blackhole"});
+            value["RouteTables"][0]["Routes"].as_array_mut().unwrap().push(gone);
+        },
+        Status::Warn,
+        "over IPv6 only",
+    ),
+    (
+        "an internet gateway",
+        |value| {
+            value["InternetGateways"] = json!([{"InternetGatewayId": "igw-1", "Attachments": [{"VpcId": VPC}]}]);
+            value["RouteTables"][0]["Routes"] = json!([{"DestinationIpv6CidrBlock": "::/0", "GatewayId": "igw-1"}]);
+        },
+        Status::Warn,
+        "over IPv6 only",
+    ),
+    (
+        "an internet gateway that is not attached",
+        |value| {
+            value["InternetGateways"] = json!([{"InternetGatewayId": "igw-1", "Attachments": []}]);
+            value["RouteTables"][0]["Routes"] = json!([{"DestinationIpv6CidrBlock": "::/0", "GatewayId": "igw-1"}]);
+        },
+        Status::Fail,
+        "does not reach",
+    ),
+];
+
+fn ipv6_acl(range: &str) -> Value {
+    let allow = |egress: bool| json!({"RuleNumber": 100, "Protocol": "-1", "RuleAction": "allow", "Egress": egress, "Ipv6CidrBlock": range});
+    acl(&json!([allow(false), allow(true)]))
+}
+
 /// Each address family has its own answer, and no check passes for something that is not there.
 #[tokio::test(start_paused = true)]
 async fn ipv6_alone_is_reported() {
@@ -450,6 +578,14 @@ async fn ipv6_alone_is_reported() {
     );
     let zones = answer.checks.iter().find(|check| check.id == "zones").unwrap();
     assert!(!zones.message.contains("NAT"), "{zones:#?}");
+    for (name, change, expected, headline) in OVER_IPV6 {
+        let mut value = value.clone();
+        change(&mut value);
+        let answer = asked(&value, &wish()).await;
+        let ipv6 = answer.checks.iter().find(|check| check.id == "ipv6").unwrap();
+        assert_eq!(ipv6.status, expected, "{name}: {ipv6:#?}");
+        assert!(answer.headline.contains(headline), "{name}: {}", answer.headline);
+    }
     value["Functions"][0]["VpcConfig"]["Ipv6AllowedForDualStack"] = json!(false);
     let off = asked(&value, &wish()).await;
     assert_eq!(

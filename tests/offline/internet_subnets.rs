@@ -290,16 +290,13 @@ const FAULTS: [(&str, Fault, Status); 20] = [
 ];
 
 /// Ways that work, beside the usual one.
-const GOOD: [(&str, Fault); 5] = [
+const GOOD: [(&str, Fault); 4] = [
     ("a NAT instance of which the file names no groups", |value, n| {
         entry(value, "NetworkInterfaces", "NetworkInterfaceId", &format!("eni-{n}"))["Groups"] = json!([]);
         lead(value, n, &json!({"NetworkInterfaceId": format!("eni-{n}")}));
     }),
     ("a NAT instance", |value, n| {
         lead(value, n, &json!({"NetworkInterfaceId": format!("eni-{n}")}));
-    }),
-    ("a pending NAT gateway", |value, n| {
-        entry(value, "NatGateways", "NatGatewayId", &format!("nat-{n}"))["State"] = json!("pending");
     }),
     ("two halves", |value, n| {
         lead(
@@ -905,5 +902,73 @@ async fn a_gateway_endpoint_that_is_gone() {
         let route = by_id(&answer, "default-route");
         assert_eq!(route.status, Status::Warn, "{other:?}");
         assert!(route.message.contains("requests to pl-1 time out"), "{route:#?}");
+    }
+}
+
+/// The longest prefix counts beside a working gateway endpoint, too; at equal length the route that is not for a prefix list.
+#[tokio::test(start_paused = true)]
+async fn what_leads_past_a_gateway_endpoint() {
+    let own = json!({"DestinationPrefixListId": "pl-1", "GatewayId": "vpce-s3"});
+    let with = |range: &str, target: &str, id: &str| json!({"DestinationCidrBlock": range, target: id});
+    let gone = |mut route: Value| {
+        route["State"] = json!("blackhole");
+        route
+    };
+    let rows = [
+        ("nothing", own.clone(), None, Status::Pass),
+        ("its own route is gone", gone(own.clone()), None, Status::Fail),
+        (
+            "a part to what is gone",
+            own.clone(),
+            Some(gone(with("52.219.1.0/24", "VpcPeeringConnectionId", "pcx-1"))),
+            Status::Fail,
+        ),
+        (
+            "all of it to what is gone",
+            own.clone(),
+            Some(gone(with("52.219.0.0/16", "VpcPeeringConnectionId", "pcx-1"))),
+            Status::Fail,
+        ),
+        (
+            "a shorter prefix to what is gone",
+            own.clone(),
+            Some(gone(with("52.0.0.0/8", "VpcPeeringConnectionId", "pcx-1"))),
+            Status::Pass,
+        ),
+        (
+            "a part to a peered VPC",
+            own.clone(),
+            Some(with("52.219.1.0/24", "VpcPeeringConnectionId", "pcx-1")),
+            Status::Fail,
+        ),
+        (
+            "a part to an internet gateway",
+            own.clone(),
+            Some(with("52.219.1.0/24", "GatewayId", "igw-1")),
+            Status::Fail,
+        ),
+        (
+            "a part to a NAT gateway",
+            own.clone(),
+            Some(with("52.219.1.0/24", "NatGatewayId", "nat-0")),
+            Status::Pass,
+        ),
+        (
+            "a part to a transit gateway",
+            own,
+            Some(with("52.219.1.0/24", "TransitGatewayId", "tgw-1")),
+            Status::Unknown,
+        ),
+    ];
+    for (name, to_endpoint, beside, expected) in rows {
+        let mut value = account(2, false);
+        value["PrefixLists"] = json!([{"PrefixListId": "pl-1", "Entries": [{"Cidr": "52.219.0.0/16"}]}]);
+        value["VpcEndpoints"] = json!([endpoint("s3", "Gateway", &json!({"RouteTableIds": ["rtb-0", "rtb-1"]}))]);
+        for id in ["rtb-0", "rtb-1"] {
+            let routes = table(&mut value, id)["Routes"].as_array_mut().unwrap();
+            routes.push(to_endpoint.clone());
+            routes.extend(beside.clone());
+        }
+        assert_eq!(of_service(&value, "s3").await, expected, "{name}");
     }
 }

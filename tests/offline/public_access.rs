@@ -476,7 +476,7 @@ async fn nat_gateways_that_are_not_known() {
         (
             "pending",
             |nat| nat["State"] = json!("pending"),
-            Status::Warn,
+            Status::Unknown,
             "pending",
         ),
         ("failed", |nat| nat["State"] = json!("failed"), Status::Fail, "failed"),

@@ -48,7 +48,7 @@ async fn what_a_function_in_no_vpc_comes_from() {
         "128.0.0.0/2",
         "192.0.0.0/2",
     ];
-    let rows: [(&str, Change, Status, &str); 13] = [
+    let rows: [(&str, Change, Status, &str); 14] = [
         ("everyone", |_| (), Warn, "open to everyone"),
         (
             "a private range",
@@ -122,6 +122,18 @@ async fn what_a_function_in_no_vpc_comes_from() {
             Fail,
             "acl-0d01 denies",
         ),
+        (
+            "answers to half of the internet lead to what is gone",
+            |value| {
+                for table in value["RouteTables"].as_array_mut().unwrap() {
+                    let routes = table["Routes"].as_array_mut().unwrap();
+                    let gone = json!({"DestinationCidrBlock": "0.0.0.0/1", "GatewayId": "vgw-1", "State": "blackhole"});
+                    routes.push(gone);
+                }
+            },
+            Unknown,
+            "leads answers to 0.0.0.0/1 to what is gone",
+        ),
     ];
     for (what, change, expected, says) in rows {
         let mut value = public();
@@ -145,6 +157,17 @@ fn unpeered() -> Value {
     value
 }
 
+/// An ACL of these subnets that lets tcp 443 out, and all answers in.
+fn only_https(value: &mut Value, subnets: &[&str]) {
+    let associations: Vec<Value> = subnets.iter().map(|id| json!({"SubnetId": id})).collect();
+    value["NetworkAcls"].as_array_mut().unwrap().push(
+        json!({"NetworkAclId": "acl-0a09", "VpcId": "vpc-0a01", "Associations": associations, "Entries": [
+            {"RuleNumber": 100, "Protocol": "-1", "RuleAction": "allow", "Egress": false, "CidrBlock": "0.0.0.0/0"},
+            {"RuleNumber": 100, "Protocol": "6", "RuleAction": "allow", "Egress": true, "CidrBlock": "0.0.0.0/0",
+             "PortRange": {"From": 443, "To": 443}}]}),
+    );
+}
+
 /// One of both subnets of the function has this route.
 fn second_subnet(value: &mut Value, routes: &Value) {
     value["RouteTables"]
@@ -159,7 +182,7 @@ fn second_subnet(value: &mut Value, routes: &Value) {
 async fn a_public_database_in_another_vpc_is_reached_through_nat() {
     use Status::{Fail, Pass, Unknown, Warn};
     const ONLY: &str = "It works over the internet only: ";
-    let rows: [(&str, Change, Status, &str); 18] = [
+    let rows: [(&str, Change, Status, &str); 22] = [
         ("everyone is let in", |_| (), Warn, ONLY),
         (
             "the NAT gateway's address is",
@@ -277,6 +300,36 @@ async fn a_public_database_in_another_vpc_is_reached_through_nat() {
             |value| value["Vpcs"][0]["EnableDnsSupport"] = json!(false),
             Fail,
             "It does not work",
+        ),
+        (
+            "an ACL of the function's subnets that lets nothing of the port out",
+            |value| only_https(value, &["subnet-0a01a", "subnet-0a01b"]),
+            Fail,
+            "It does not work",
+        ),
+        (
+            "an ACL of one of them",
+            |value| only_https(value, &["subnet-0a01a"]),
+            Fail,
+            "It works over the internet only, and not from all subnets",
+        ),
+        (
+            "an ACL of the NAT gateway's subnet",
+            |value| {
+                let subnet = value["NatGateways"][0]["SubnetId"].as_str().unwrap().to_owned();
+                only_https(value, &[&subnet]);
+            },
+            Fail,
+            "It does not work",
+        ),
+        (
+            "a pending NAT gateway",
+            |value| {
+                value["NatGateways"][0]["State"] = json!("pending");
+                value["SettlesAfterReads"] = json!(99);
+            },
+            Unknown,
+            "It is not certain",
         ),
         (
             "host names do not matter",

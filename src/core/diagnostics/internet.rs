@@ -3,7 +3,7 @@
 //! Source: docs/internet.md. A function in a VPC has only private addresses: being in a public subnet gives
 //! it no internet.
 
-mod acls;
+pub(crate) mod acls;
 pub(crate) mod checks;
 pub(crate) mod names;
 pub(crate) mod public_access;

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::explain::{in_words, of_rule, word};
 use super::{Finding, FindingKind, hops, port_of};
 use crate::estate::{Estate, Part};
+use crate::made::Surroundings;
 use crate::model::{Direction, Observation, Peer, PortRange, Protocol, Rule, SecurityGroup, Side, SubnetId};
 use crate::ownership::names_side;
 

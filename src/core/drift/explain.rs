@@ -413,7 +413,7 @@ pub(super) fn of_rule(
     let inbound = rule.filter(|_| direction == Direction::Ingress);
     Finding::new(kind, group.id.as_str(), message)
         .with(expected, found)
-        .by_rule(inbound)
+        .by_rule(estate, inbound)
 }
 
 /// A rule with the group that it names.

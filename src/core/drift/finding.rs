@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Decision;
-use crate::estate::Connection;
+use crate::estate::{Connection, Estate};
+use crate::made::Surroundings;
 use crate::made::world::is_public;
 use crate::model::{Observation, Peer, Rule, Side};
 use crate::words;
@@ -185,21 +186,25 @@ impl Finding {
         }
     }
 
-    /// Worse where the rule that is there lets in what is outside of the network: a public range. Whether a prefix list has
-    /// one is not known, since its entries are not read, and the message says so.
-    pub(super) fn by_rule(mut self, rule: Option<&Rule>) -> Self {
+    /// Worse where the rule that is there lets in what is outside of the network: a public range. Where the entries of a prefix
+    /// list were not read, it is not known whether it has one, and the message says so.
+    pub(super) fn by_rule(mut self, estate: &Estate, rule: Option<&Rule>) -> Self {
         match rule.map(|rule| &rule.peer) {
             Some(Peer::Cidr(range)) if range.parse::<IpNet>().is_ok_and(|range| is_public(&range)) => {
                 self.at_least(Severity::High)
             }
-            Some(Peer::PrefixList(list)) => {
-                let why = format!("the entries of {list} are not read");
-                self.message = format!(
-                    "{}; it is not known whether it lets the internet in: {why}",
-                    self.message
-                );
-                self
-            }
+            Some(Peer::PrefixList(list)) => match estate.prefix_list(list) {
+                Some(ranges) if ranges.iter().any(is_public) => self.at_least(Severity::High),
+                Some(_) => self,
+                None => {
+                    let why = format!("the entries of {list} are not read");
+                    self.message = format!(
+                        "{}; it is not known whether it lets the internet in: {why}",
+                        self.message
+                    );
+                    self
+                }
+            },
             _ => self,
         }
     }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::{hops, port_of, subnets_of};
 use crate::estate::Estate;
+use crate::made::Surroundings;
 use crate::model::{Direction, GroupList, Observation, Peer, Rule, SecurityGroup, Side, SubnetId};
 
 /// An end of a hop: what has groups, and where its addresses are.
@@ -25,6 +26,13 @@ impl End {
             groups,
             ranges: estate.ranges(subnets),
         }
+    }
+
+    /// Whether it has addresses of IPv6, or of IPv4. Hardly anything speaks IPv6 in a VPC: where the ranges are not known, it
+    /// does not.
+    fn speaks(&self, ipv6: bool) -> bool {
+        let has_family = |ranges: &Vec<IpNet>| ranges.iter().any(|range| matches!(range, IpNet::V6(_)) == ipv6);
+        self.ranges.as_ref().map_or(!ipv6, has_family)
     }
 }
 
@@ -68,13 +76,13 @@ pub fn passes(estate: &Estate, from: &End, to: &End, port: u16) -> bool {
 /// A rule with the group that has it.
 pub type RuleOf<'e> = (&'e SecurityGroup, &'e Rule);
 
-/// The rules by which tcp to this port leaves the one end and enters the other: the first of each.
+/// The rules by which tcp to this port leaves the one end and enters the other: the first of each. They speak IPv4 where both
+/// have it.
 pub fn passage<'e>(estate: &'e Estate, from: &End, to: &End, port: u16) -> Option<[RuleOf<'e>; 2]> {
-    [false, true].into_iter().find_map(|ipv6| {
-        let out = lets(estate, &from.groups, Direction::Egress, port, to, ipv6)?;
-        let into = lets(estate, &to.groups, Direction::Ingress, port, from, ipv6)?;
-        Some([out, into])
-    })
+    let ipv6 = !(from.speaks(false) && to.speaks(false));
+    let out = lets(estate, &from.groups, Direction::Egress, port, to, ipv6)?;
+    let into = lets(estate, &to.groups, Direction::Ingress, port, from, ipv6)?;
+    Some([out, into])
 }
 
 fn lets<'e>(
@@ -103,17 +111,14 @@ pub(super) fn rule_for<'g>(
     rules.find(|rule| rule.lets_tcp(port) && meets(rule))
 }
 
-/// Whether a rule's peer can be the other end. Hardly anything speaks IPv6 in a VPC: where the ranges of the other end
-/// are not known, it does not.
+/// Whether a rule's peer can be the other end.
 fn meets(estate: &Estate, peer: &Peer, other: &End, ipv6: bool) -> bool {
-    let has_family = |ranges: &[IpNet]| ranges.iter().any(|range| matches!(range, IpNet::V6(_)) == ipv6);
-    let is_in_family = other.ranges.as_ref().map_or(!ipv6, |ranges| has_family(ranges));
     let covers = |cidr: &IpNet| {
         let is_of_family = matches!(cidr, IpNet::V6(_)) == ipv6;
         let overlaps = |range: &IpNet| range.contains(cidr) || cidr.contains(range);
         is_of_family && other.ranges.as_ref().is_none_or(|ranges| ranges.iter().any(overlaps))
     };
-    is_in_family
+    other.speaks(ipv6)
         && match peer {
             Peer::Group(id) => other.groups.contains(id),
             Peer::PrefixList(id) => estate.prefix_list(id).is_none_or(|entries| entries.iter().any(covers)),

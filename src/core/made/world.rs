@@ -45,20 +45,27 @@ pub fn is_public(range: &IpNet) -> bool {
 }
 
 /// The rules that let the whole internet in, over IPv4 or IPv6, on any port of any protocol; none where they do not.
-/// Where one rule suffices, the rules that only add to it are left out.
-pub fn opening(rules: &[Rule]) -> Vec<&Rule> {
+/// Where one rule suffices, the rules that only add to it are left out. `entries` has the ranges of a prefix list, where they
+/// are known.
+pub fn opening<'r, 'e>(rules: &'r [Rule], entries: impl Fn(&str) -> Option<&'e [IpNet]>) -> Vec<&'r Rule> {
     let mut families: [Vec<Ranged<'_>>; 2] = [Vec::new(), Vec::new()];
+    let mut add = |rule, range| match range {
+        IpNet::V4(net) => families[0].push(Ranged::new(rule, Prefix::of_v4(net))),
+        IpNet::V6(net) => families[1].push(Ranged::new(rule, Prefix::of_v6(net))),
+    };
     for rule in rules {
-        let Peer::Cidr(text) = &rule.peer else { continue };
-        match text.parse::<IpNet>() {
-            Ok(IpNet::V4(net)) => families[0].push(Ranged::new(rule, Prefix::of_v4(net))),
-            Ok(IpNet::V6(net)) => families[1].push(Ranged::new(rule, Prefix::of_v6(net))),
-            Err(_) => {}
+        match &rule.peer {
+            Peer::Cidr(text) => text.parse().into_iter().for_each(|range| add(rule, range)),
+            Peer::PrefixList(list) => entries(list).into_iter().flatten().for_each(|range| add(rule, *range)),
+            Peer::Group(_) => {}
         }
     }
     let [v4, v6] = families;
     let mut found = opened(&v4, 32, &NOT_PUBLIC_V4);
     found.extend(opened(&v6, IPV6_BITS, &NOT_PUBLIC_V6));
+    // Several entries of a list are of one rule.
+    let mut told: BTreeSet<*const Rule> = BTreeSet::new();
+    found.retain(|rule| told.insert(std::ptr::from_ref(*rule)));
     found
 }
 
@@ -150,7 +157,6 @@ fn opened<'a>(ranged: &[Ranged<'a>], bits: u8, not_public: &[&str]) -> Vec<&'a R
         return contributing(of_all);
     }
     let mut rules: Vec<&Rule> = Vec::new();
-    let mut told: BTreeSet<*const Rule> = BTreeSet::new();
     for ranged in by_protocol.into_values().filter(|ranged| can_open(ranged)) {
         let open = sweep(&mut covered, &ranged, enough);
         if open.is_empty() {
@@ -162,7 +168,7 @@ fn opened<'a>(ranged: &[Ranged<'a>], bits: u8, not_public: &[&str]) -> Vec<&'a R
         };
         let active = ranged.into_iter().filter(is_open).chain(of_all.iter().copied());
         let active = contributing(active.collect());
-        rules.extend(active.into_iter().filter(|rule| told.insert(std::ptr::from_ref(*rule))));
+        rules.extend(active);
     }
     rules
 }
@@ -284,6 +290,8 @@ impl Covered {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::model::PortRange;
 
@@ -402,16 +410,38 @@ mod tests {
             &[1],
         ),
         (&["tcp 0.0.0.0/1 5432", "tcp 0.0.0.0/1 5432"], &[]),
-        // Groups and prefix lists are no ranges, and what cannot be read is none either.
+        // Groups and prefix lists that are not known are no ranges, and what cannot be read is none either.
         (&["tcp sg-1 5432", "tcp pl-1 5432", "tcp world 5432"], &[]),
+        // Of prefix lists the entries count.
+        (&["tcp pl-world 5432"], &[0]),
+        (&["tcp pl-halves 5432"], &[0]),
+        (&["tcp pl-half 5432"], &[]),
+        (&["tcp pl-half 5432", "tcp 128.0.0.0/1 5432"], &[0, 1]),
+        (&["tcp pl-half 5432", "tcp 128.0.0.0/1 5433"], &[]),
+        (&["tcp pl-private 5432"], &[]),
     ];
+
+    fn entries(list: &str) -> Option<&'static [IpNet]> {
+        static LISTS: LazyLock<Vec<(&str, Vec<IpNet>)>> = LazyLock::new(|| {
+            let lists: [(&str, &[&str]); 4] = [
+                ("pl-world", &["0.0.0.0/0"]),
+                ("pl-halves", &["0.0.0.0/1", "128.0.0.0/1"]),
+                ("pl-half", &["0.0.0.0/1"]),
+                ("pl-private", &["10.0.0.0/8", "192.168.0.0/16"]),
+            ];
+            let parsed = |ranges: &[&str]| ranges.iter().map(|range| range.parse().unwrap()).collect();
+            lists.map(|(list, ranges)| (list, parsed(ranges))).to_vec()
+        });
+        let (_, ranges) = LISTS.iter().find(|(known, _)| *known == list)?;
+        Some(ranges)
+    }
 
     #[test]
     fn ranges_add_up() {
         for (texts, expected) in TABLE {
             let rules: Vec<Rule> = texts.iter().map(|text| rule(text)).collect();
             let expected: Vec<&Rule> = expected.iter().map(|at| &rules[*at]).collect();
-            let mut found = opening(&rules);
+            let mut found = opening(&rules, entries);
             found.sort_by_key(|found| rules.iter().position(|rule| std::ptr::eq(rule, *found)));
             assert_eq!(found, expected, "{texts:?}");
         }
@@ -428,15 +458,15 @@ mod tests {
                 ))
             })
             .collect();
-        assert!(opening(&rules).is_empty());
+        assert!(opening(&rules, |_| None).is_empty());
         // Two halves, each for every second port: nothing is open, and each port has to be looked at.
         for port in 0..50_000 {
             let half = if port % 2 == 0 { "0.0.0.0/1" } else { "128.0.0.0/1" };
             rules.push(rule(&format!("tcp {half} {port}")));
         }
-        assert!(opening(&rules).is_empty());
+        assert!(opening(&rules, |_| None).is_empty());
         rules.push(rule("tcp 128.0.0.0/1 40000"));
-        assert!(opening(&rules).len() >= 2);
+        assert!(opening(&rules, |_| None).len() >= 2);
     }
 
     #[test]

@@ -10,9 +10,11 @@ use ipnet::IpNet;
 use super::Scene;
 use super::public::{Entry, covers, entry};
 use crate::diagnostics::internet::Traveller;
+use crate::diagnostics::internet::acls;
 use crate::diagnostics::internet::checks::way_over_ipv4;
 use crate::diagnostics::internet::way::{Exit, way_out};
 use crate::diagnostics::{Finding, Status, verdict};
+use crate::endpoint::listed;
 use crate::model::network::{Endpoint, Peering};
 use crate::model::{Direction, VpcId};
 use crate::reachability::leg::{Leg, is_unrouted};
@@ -67,7 +69,7 @@ pub(super) fn through_nat(scene: &Scene, paths: &Paths<'_>) -> Option<Finding> {
         match of_subnet(scene, paths, &traveller.alone(subnet)) {
             Ok(Ok(exit)) => {
                 through.insert(exit);
-                open.push(subnet.as_str());
+                open.push(subnet);
             }
             Ok(Err(why)) => closed.push(format!("{subnet}: {why}")),
             Err(gap) => gaps.push(format!("{subnet}: {gap}")),
@@ -76,7 +78,11 @@ pub(super) fn through_nat(scene: &Scene, paths: &Paths<'_>) -> Option<Finding> {
     if open.is_empty() && gaps.is_empty() {
         return None;
     }
-    for check in way_over_ipv4(paths, &traveller) {
+    let from_open = Traveller {
+        subnets: open.clone(),
+        ..traveller.clone()
+    };
+    for check in way_over_ipv4(paths, &from_open) {
         if OF_ALL.contains(&check.id.as_str()) && check.status >= Status::Unknown {
             gaps.push(check.message);
         }
@@ -99,7 +105,7 @@ pub(super) fn through_nat(scene: &Scene, paths: &Paths<'_>) -> Option<Finding> {
     } else {
         Finding::fail(format!(
             "{start}: the function reaches it over the internet, through {through}, from {} only; {}",
-            open.join(", "),
+            listed(&open),
             closed.join("; ")
         ))
     })
@@ -113,6 +119,9 @@ fn of_subnet(scene: &Scene, paths: &Paths<'_>, alone: &Traveller<'_>) -> Result<
         Status::Pass | Status::Warn => {}
         Status::Fail => return Ok(Err("it does not lead to the internet".to_owned())),
         Status::Unknown => return Err("it is not known whether it leads to the internet".to_owned()),
+    }
+    if let Some(why) = acls::shut(paths, alone) {
+        return Ok(Err(why));
     }
     let (network, port) = (paths.network(), alone.port);
     let subnet = alone.subnets[0];

@@ -163,6 +163,7 @@ fn not_answered(
 ) -> Result<Option<String>, Gap> {
     let id = &table.id;
     let (mut led, mut is_whole, mut astray) = (false, true, BTreeSet::new());
+    let (mut has_default, mut lost) = (false, BTreeSet::new());
     for hop in paths.hops(subnet, wanted.addresses)? {
         let region = public_part(Region::of(Block {
             addresses: hop.addresses,
@@ -177,6 +178,9 @@ fn not_answered(
             Some(route) => {
                 if let Some(doubt) = route.doubt() {
                     return Err(format!("route {} of {id}: {doubt}", route.destination));
+                }
+                if route.is_blackhole() && !is_default(route, false) {
+                    lost.insert(route.destination.to_string());
                 }
                 let is_led = match &route.target {
                     RouteTarget::InternetGateway(gateway) if route.is_blackhole() => {
@@ -197,15 +201,20 @@ fn not_answered(
                     _ => false,
                 };
                 // Beside the default route, what is led elsewhere are addresses of others, not of Lambda.
-                if is_led && is_default(route, false) {
-                    return Ok(None);
-                }
+                has_default |= is_led && is_default(route, false);
                 led |= is_led;
                 is_led
             }
         };
     }
-    if led && is_whole {
+    if led && !lost.is_empty() {
+        let lost: Vec<String> = lost.into_iter().collect();
+        return Err(format!(
+            "{id} leads answers to {} to what is gone, and a function in no VPC may have such an address",
+            lost.join(", ")
+        ));
+    }
+    if has_default || (led && is_whole) {
         return Ok(None);
     }
     if led {

@@ -11,7 +11,7 @@ use crate::diagnostics::{Check, Finding};
 use crate::model::network::{LAST_RULE, NetworkAcl};
 use crate::model::{Direction, SubnetId};
 use crate::reachability::leg::acls::{Entry, Numbers};
-use crate::reachability::{Addresses, Block, Denial, Paths, Ports, Region};
+use crate::reachability::{Addresses, Block, Denial, Gap, Paths, Ports, Region};
 
 /// Traffic that has to cross the border of a subnet.
 struct Border<'n> {
@@ -39,9 +39,29 @@ impl<'n> Border<'n> {
         })
     }
 
+    /// The subnet's ACL, and what counts of what its entries deny.
+    fn denials(&self, paths: &Paths<'n>) -> Result<(&'n NetworkAcl, Vec<Denial>), Gap> {
+        let crossing = paths.acl_crossing(self.subnet, self.direction, self.wanted);
+        let (acl, denials) = crossing.denied.map_err(|gap| format!("{}: {gap}", self.subnet))?;
+        let counted = denials.into_iter().map(|Denial { rule, denied }| Denial {
+            rule,
+            denied: self.counted(denied),
+        });
+        Ok((acl, counted.filter(|denial| !denial.denied.is_empty()).collect()))
+    }
+
+    /// What is left of what is wanted without what is denied.
+    fn left(&self, denials: &[Denial]) -> Region {
+        let mut left = self.counted(Region::of(self.wanted));
+        for block in denials.iter().flat_map(|denial| denial.denied.blocks()) {
+            let _ = left.take(block);
+        }
+        left
+    }
+
     /// What counts of what an entry denies: ranges that are not of the internet do not, where that is what is wanted.
     fn counted(&self, denied: Region) -> Region {
-        if self.wanted.addresses == Addresses::ALL_V4 {
+        if [Addresses::ALL_V4, Addresses::ALL_V6].contains(&self.wanted.addresses) {
             public_part(denied)
         } else {
             denied
@@ -82,9 +102,54 @@ impl<'n> Border<'n> {
 }
 
 pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
-    let (mut findings, mut evidence): (Vec<Finding>, _) = (Vec::new(), BTreeSet::new());
-    let mut borders: Vec<Border<'_>> = Vec::new();
+    let mut evidence = BTreeSet::new();
     let mut numbers = Numbers::default();
+    let (borders, mut findings) = borders(paths, traveller);
+    for border in &borders {
+        let (acl, denials) = match border.denials(paths) {
+            Ok(answer) => answer,
+            Err(gap) => {
+                findings.push(Finding::unknown(gap));
+                continue;
+            }
+        };
+        let mut passes = true;
+        for Denial { rule, denied } in denials {
+            passes = false;
+            findings.push(border.finding(acl, rule, &denied, &mut numbers));
+        }
+        if passes {
+            evidence.insert(format!("{}: {}", border.subnet, acl.id));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding| seen.insert(finding.text.clone()));
+    Check::of(
+        "network-acls",
+        &format!("the network ACLs let tcp {} out and the responses in", traveller.port),
+        evidence.into_iter().collect(),
+        findings,
+    )
+}
+
+/// The ACL that lets nothing of a traveller's requests to the internet, or of their answers, pass, and where.
+pub(crate) fn shut(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<String> {
+    let (borders, _) = borders(paths, traveller);
+    borders.iter().find_map(|border| {
+        let (acl, denials) = border.denials(paths).ok()?;
+        let is_shut = border.left(&denials).is_empty();
+        is_shut.then(|| {
+            format!(
+                "{} lets nothing of tcp {} or of its answers pass at {}",
+                acl.id, traveller.port, border.subnet
+            )
+        })
+    })
+}
+
+/// What a traveller's requests to the internet have to cross, and which of it is not known.
+fn borders<'n>(paths: &Paths<'n>, traveller: &Traveller<'_>) -> (Vec<Border<'n>>, Vec<Finding>) {
+    let (mut borders, mut findings): (Vec<Border<'_>>, Vec<Finding>) = (Vec::new(), Vec::new());
     for id in &traveller.subnets {
         match paths.subnet(id) {
             Some(subnet) => borders.extend(Border::out(&subnet.id, Addresses::ALL_V4, traveller.port)),
@@ -102,37 +167,7 @@ pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         let inside = others.filter_map(|subnet| paths.addresses(subnet, false));
         borders.extend(inside.flat_map(|inside| Border::inward(outlet, inside, traveller.port)));
     }
-    for border in &borders {
-        let (acl, denials) = match paths
-            .acl_crossing(border.subnet, border.direction, border.wanted)
-            .denied
-        {
-            Ok(answer) => answer,
-            Err(gap) => {
-                findings.push(Finding::unknown(format!("{}: {gap}", border.subnet)));
-                continue;
-            }
-        };
-        let mut passes = true;
-        for Denial { rule, denied } in denials {
-            let denied = border.counted(denied);
-            if !denied.is_empty() {
-                passes = false;
-                findings.push(border.finding(acl, rule, &denied, &mut numbers));
-            }
-        }
-        if passes {
-            evidence.insert(format!("{}: {}", border.subnet, acl.id));
-        }
-    }
-    let mut seen = BTreeSet::new();
-    findings.retain(|finding| seen.insert(finding.text.clone()));
-    Check::of(
-        "network-acls",
-        &format!("the network ACLs let tcp {} out and the responses in", traveller.port),
-        evidence.into_iter().collect(),
-        findings,
-    )
+    (borders, findings)
 }
 
 /// What the ACL of a subnet denies of the way out to some addresses on a port, and of their answers.
@@ -153,24 +188,13 @@ pub(crate) fn out_to<'n>(
 ) -> Out {
     let mut out = Out::default();
     for border in Border::out(subnet, other, port) {
-        match paths
-            .acl_crossing(border.subnet, border.direction, border.wanted)
-            .denied
-        {
-            Err(gap) => out.findings.push(Finding::unknown(format!("{subnet}: {gap}"))),
+        match border.denials(paths) {
+            Err(gap) => out.findings.push(Finding::unknown(gap)),
             Ok((acl, denials)) => {
-                let mut left = border.counted(Region::of(border.wanted));
-                for Denial { rule, denied } in denials {
-                    let denied = border.counted(denied);
-                    if denied.is_empty() {
-                        continue;
-                    }
-                    for block in denied.blocks() {
-                        let _ = left.take(block);
-                    }
-                    out.findings.push(border.finding(acl, rule, &denied, numbers));
-                }
-                out.denies_all |= left.is_empty();
+                out.denies_all |= border.left(&denials).is_empty();
+                let told = denials.iter();
+                out.findings
+                    .extend(told.map(|denial| border.finding(acl, denial.rule, &denial.denied, numbers)));
             }
         }
     }
@@ -182,11 +206,6 @@ pub(crate) fn stops(paths: &Paths<'_>, subnet: &SubnetId, port: u16) -> bool {
     let Some(subnet) = paths.subnet(subnet) else {
         return false;
     };
-    Border::out(&subnet.id, Addresses::ALL_V4, port).iter().any(|border| {
-        let denials = paths
-            .acl_crossing(border.subnet, border.direction, border.wanted)
-            .denied;
-        let counts = |denial: Denial| !border.counted(denial.denied).is_empty();
-        denials.is_ok_and(|(_, denials)| denials.into_iter().any(counts))
-    })
+    let mut borders = Border::out(&subnet.id, Addresses::ALL_V4, port).into_iter();
+    borders.any(|border| border.denials(paths).is_ok_and(|(_, denials)| !denials.is_empty()))
 }

@@ -14,7 +14,7 @@ use crate::diagnostics::{Check, Finding, Status, verdict};
 use crate::endpoint::listed;
 use crate::escape::word;
 use crate::model::network::public_access::Through;
-use crate::model::network::{NatGateway, RouteTarget, Subnet};
+use crate::model::network::{Destination, InternetGateway, NatGateway, Route, RouteTarget, Subnet};
 use crate::model::{Direction, InterfaceId, SubnetId};
 use crate::reachability::leg::acls::Numbers;
 use crate::reachability::leg::authorize;
@@ -172,20 +172,11 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
                 ))),
             }
         }
-        for route in side_roads(paths, subnet).into_iter().flatten() {
-            let (range, target) = (&route.destination, &route.target);
+        for road in side_roads(paths, subnet, false).into_iter().flatten() {
             let table = ways.first().map(|way| way.table.id.to_string()).unwrap_or_default();
-            let road = format!("{subnet}: {table} leads {range} elsewhere, through {target}");
-            if route.is_blackhole() {
-                findings.push(Finding::warn(format!(
-                    "{road}, which is gone: requests to {range} time out"
-                )));
-            } else if matches!(target, RouteTarget::InternetGateway(_)) {
-                findings.push(Finding::warn(format!(
-                    "{road}, which drops private addresses: requests to {range} time out"
-                )));
-            } else {
-                evidence.push(road);
+            match side_road(&format!("{subnet}: {table}"), road) {
+                Ok(elsewhere) => evidence.push(elsewhere),
+                Err(lost) => findings.push(lost),
             }
         }
     }
@@ -202,6 +193,38 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         format!("every subnet's route table leads {what} to a NAT gateway{or}")
     };
     Check::of("default-route", &passed, evidence, findings)
+}
+
+/// A route that leads a part of the internet elsewhere: a warning where that part is lost. `whose` names the table.
+fn side_road(whose: &str, route: &Route) -> Result<String, Finding> {
+    let (range, target) = (&route.destination, &route.target);
+    let road = format!("{whose} leads {range} elsewhere, through {target}");
+    let is_v6 = matches!(range, Destination::Cidr(range) if range.addr().is_ipv6());
+    let lost = match target {
+        _ if route.is_blackhole() => "which is gone",
+        RouteTarget::InternetGateway(_) if !is_v6 => "which drops private addresses",
+        _ => return Ok(road),
+    };
+    Err(Finding::warn(format!("{road}, {lost}: requests to {range} time out")))
+}
+
+/// Routes of a NAT gateway's or a NAT instance's subnet by which a part of the internet is lost.
+fn lost_behind(paths: &Paths<'_>, exit: &Exit<'_>) -> Vec<Finding> {
+    let Ok(Some(outlet)) = outlet(paths, exit) else {
+        return Vec::new();
+    };
+    let table = paths.route_table(outlet).map(|table| table.id.to_string());
+    let whose = format!("{outlet}: {}", table.unwrap_or_default());
+    let roads = side_roads(paths, outlet, false).into_iter().flatten();
+    let lost = roads.filter_map(|route| match (&route.target, exit) {
+        _ if route.is_blackhole() => side_road(&whose, route).err(),
+        (RouteTarget::Nat(to), Exit::Nat(own)) if to == *own => Some(Finding::warn(format!(
+            "{whose} leads {} back to NAT gateway {own}: requests to {} time out",
+            route.destination, route.destination
+        ))),
+        _ => None,
+    });
+    lost.collect()
 }
 
 fn route_active(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
@@ -255,6 +278,8 @@ fn nat_gateways(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
                 None => {}
                 Some((works, None)) => {
                     evidence.insert(format!("{works}, and its subnet leads to the internet"));
+                    let lost = lost_behind(paths, &way.exit).into_iter();
+                    findings.extend(lost.map(|finding| (finding.text.clone(), finding)));
                 }
                 Some((_, Some(fault))) => {
                     let finding = nat_finding(paths, traveller, &fault);
@@ -278,7 +303,10 @@ fn nat_finding(paths: &Paths<'_>, traveller: &Traveller<'_>, fault: &Fault<'_>) 
             built(paths, traveller, finding)
         }
         Fault::Unknown(why) => Finding::unknown(why.clone()),
-        Fault::Pending(nat) => Finding::warn(format!("NAT gateway {} is pending: it works in some minutes", nat.id)),
+        Fault::Pending(nat) => Finding::unknown(format!(
+            "NAT gateway {} is pending: it forwards nothing yet, and works in some minutes unless its creation fails",
+            nat.id
+        )),
         Fault::NotAvailable(nat) => {
             let why = nat.failure.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             let finding = Finding::fail(format!("NAT gateway {} is {}, not available{why}", nat.id, nat.state));
@@ -472,7 +500,7 @@ fn ipv6(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<Check> {
 fn ipv6_groups(paths: &Paths<'_>, traveller: &Traveller<'_>, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
     let port = traveller.port;
     let (passage, by) = let_out(paths, traveller, Addresses::ALL_V6);
-    if passage.blocked.is_empty() {
+    if public_part(passage.blocked).is_empty() {
         return evidence.extend(by);
     }
     let text = if passage.by.is_empty() {
@@ -498,6 +526,13 @@ fn ipv6_routes(
         Ok(ways) => {
             for way in &ways {
                 ipv6_route(paths, traveller, subnet, way, findings, evidence);
+            }
+            let table = ways.first().map(|way| way.table.id.to_string()).unwrap_or_default();
+            for road in side_roads(paths, &subnet.id, true).into_iter().flatten() {
+                match side_road(&format!("{}: {table}", subnet.id), road) {
+                    Ok(elsewhere) => evidence.push(elsewhere),
+                    Err(lost) => findings.push(lost),
+                }
             }
         }
         Err(gap) => findings.push(Finding::unknown(format!("{}: {gap}", subnet.id))),
@@ -545,8 +580,21 @@ fn ipv6_route(
                 "{id}: {range} of {} leads to internet gateway {gateway}, through which the internet reaches the subnet's IPv6 addresses; an egress-only internet gateway lets no connections in",
                 table.id
             );
-            let stopped = public_access::of_ipv6(paths, vpc, id, Through::Gateway);
-            return findings.push(stopped.err().unwrap_or_else(|| Finding::warn(text)));
+            let gateways = &paths.network().internet_gateways;
+            let is_it = |found: &InternetGateway| found.id == **gateway && found.vpc.as_ref() == Some(vpc);
+            match gateways.read() {
+                Ok(all) if all.iter().any(is_it) => {
+                    let stopped = public_access::of_ipv6(paths, vpc, id, Through::Gateway);
+                    return findings.push(stopped.err().unwrap_or_else(|| Finding::warn(text)));
+                }
+                Ok(_) => format!(
+                    "{id}: {range} of {} leads to internet gateway {gateway}, which is not attached to {vpc}",
+                    table.id
+                ),
+                Err(why) => {
+                    return findings.push(Finding::unknown(format!("{id}: internet gateway {gateway}: {why}")));
+                }
+            }
         }
         Exit::Doubtful(target, why) => {
             return findings.push(Finding::unknown(format!(

@@ -4,7 +4,7 @@
 //! Source: docs/internet.md, "AWS services", and the VPC user guide on private names: where an interface endpoint has
 //! private DNS on, the service's name leads to it in all of the VPC, so that it has to work, internet or not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::BySubnet;
 use super::names;
@@ -14,7 +14,7 @@ use crate::diagnostics::connection::dns::resolves;
 use crate::diagnostics::{Check, Finding, Status};
 use crate::endpoint::{HTTPS, Naming, by_name, judge, listed, modify, named, of_service, read_policy, unnamed, worst};
 use crate::escape::word;
-use crate::model::network::{Destination, Endpoint, EndpointKind, Part, RouteTarget, WELL_KNOWN, has_gateway};
+use crate::model::network::{Destination, Endpoint, EndpointKind, Part, Route, RouteTarget, WELL_KNOWN, has_gateway};
 use crate::model::{Direction, Peer, PrefixListId, SubnetId};
 use crate::policy::{Caller, Reach, names_account, reach_through_endpoint};
 use crate::reachability::leg::acls::Numbers;
@@ -478,6 +478,13 @@ fn by_gateway<'n>(
     let list = list_of(paths, endpoint, subnet);
     let known = list.and_then(|list| ranges_of(paths, list));
     let mut findings = policy(traveller, endpoint);
+    findings.extend(not_led(
+        paths,
+        service,
+        endpoint,
+        subnet,
+        known.as_deref().unwrap_or_default(),
+    ));
     let ranges = known.clone().unwrap_or_else(|| vec![Addresses::ALL_V4]);
     let mut open = Vec::new();
     let mut shut = Vec::new();
@@ -544,6 +551,59 @@ fn list_of<'n>(paths: &Paths<'n>, endpoint: &Endpoint, subnet: &SubnetId) -> Opt
             (RouteTarget::Endpoint(id), Destination::PrefixList(list)) if *id == endpoint.id => Some(list),
             _ => None,
         })
+}
+
+/// Addresses of a service that a subnet's route table does not lead to its gateway endpoint: the route to the endpoint is gone,
+/// or a longer prefix leads them elsewhere.
+fn not_led(
+    paths: &Paths<'_>,
+    service: &str,
+    endpoint: &Endpoint,
+    subnet: &SubnetId,
+    ranges: &[Addresses],
+) -> Vec<Finding> {
+    let Ok(table) = paths.route_table(subnet) else {
+        return Vec::new();
+    };
+    let is_own = |route: &Route| matches!(&route.target, RouteTarget::Endpoint(id) if *id == endpoint.id);
+    let mut others: BTreeMap<String, Finding> = BTreeMap::new();
+    for route in table
+        .routes
+        .iter()
+        .filter(|route| is_own(route) && route.is_blackhole())
+    {
+        let text = format!(
+            "{subnet}: {} leads {} to gateway endpoint {}, and this route does not work (blackhole): requests to {service} time out",
+            table.id, route.destination, endpoint.id
+        );
+        others.insert(text.clone(), Finding::fail(text));
+    }
+    for hop in ranges
+        .iter()
+        .flat_map(|range| paths.hops(subnet, *range).into_iter().flatten())
+    {
+        let Some(route) = hop.route.filter(|route| !is_own(route)) else {
+            continue;
+        };
+        let (range, target) = (&route.destination, &route.target);
+        let road = format!(
+            "{subnet}: {} leads {range} to {target}, and so addresses of {service} not to gateway endpoint {}",
+            table.id, endpoint.id
+        );
+        let finding = match target {
+            _ if route.is_blackhole() => Finding::fail(format!("{road}; it is gone, and requests there time out")),
+            RouteTarget::Nat(_) => continue,
+            RouteTarget::InternetGateway(_) => Finding::fail(format!(
+                "{road}; it drops private addresses, and requests there time out"
+            )),
+            RouteTarget::Peering(_) => Finding::fail(format!(
+                "{road}; a peered VPC gives no way to the service, and requests there time out"
+            )),
+            _ => Finding::unknown(format!("{road}; what lies behind it is not known")),
+        };
+        others.insert(finding.text.clone(), finding);
+    }
+    others.into_values().collect()
 }
 
 /// The IPv4 ranges of a prefix list, where they could be read.

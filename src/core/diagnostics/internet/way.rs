@@ -14,8 +14,8 @@ use crate::reachability::leg::authorize;
 use crate::reachability::{Addresses, Block, Gap, Hop, Paths, Ports, Region};
 
 /// Ranges that are not of the internet: private ones, loopback, link-local, shared, multicast and reserved ones
-/// (RFC 6890).
-const NOT_PUBLIC: [&str; 8] = [
+/// (RFC 6890), and of IPv6 all but the global unicast range 2000::/3 (RFC 4291).
+const NOT_PUBLIC: [&str; 11] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
     "100.64.0.0/10",
@@ -24,10 +24,10 @@ const NOT_PUBLIC: [&str; 8] = [
     "172.16.0.0/12",
     "192.168.0.0/16",
     "224.0.0.0/3",
+    "::/3",
+    "4000::/2",
+    "8000::/1",
 ];
-
-/// The global unicast range of IPv6 (RFC 4291).
-const GLOBAL_V6: &str = "2000::/3";
 
 /// Where a subnet's route table leads with what it has no other route for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,16 +121,8 @@ fn everywhere(v6: bool) -> Addresses {
     if v6 { Addresses::ALL_V6 } else { Addresses::ALL_V4 }
 }
 
-/// What of some addresses is of the internet. Of IPv6 that is the global unicast range (RFC 4291).
+/// What of some addresses is of the internet.
 fn of_internet(addresses: Addresses) -> Vec<Addresses> {
-    if addresses.is_v6() {
-        let global = GLOBAL_V6.parse::<IpNet>().map(Addresses::from);
-        return global
-            .ok()
-            .and_then(|global| global.intersection(&addresses))
-            .into_iter()
-            .collect();
-    }
     let whole = Region::of(Block {
         addresses,
         ports: Ports::ALL,
@@ -270,11 +262,11 @@ fn exit_of(route: &Route) -> Exit<'_> {
     }
 }
 
-/// Routes besides the ways out that lead some of the internet away, such as to a peered VPC.
-pub fn side_roads<'n>(paths: &Paths<'n>, subnet: &SubnetId) -> Result<Vec<&'n Route>, Gap> {
-    let ways = ways_out(paths, subnet, false)?;
+/// Routes besides the ways out that lead some of the internet away, such as to a peered VPC; for IPv4 or IPv6.
+pub fn side_roads<'n>(paths: &Paths<'n>, subnet: &SubnetId, v6: bool) -> Result<Vec<&'n Route>, Gap> {
+    let ways = ways_out(paths, subnet, v6)?;
     let is_way = |route: &&Route| ways.iter().any(|way| way.route == Some(*route));
-    let roads = roads(paths.hops(subnet, Addresses::ALL_V4)?).into_iter();
+    let roads = roads(paths.hops(subnet, everywhere(v6))?).into_iter();
     Ok(roads
         .filter_map(|road| road.route)
         .filter(|route| !is_way(route))
@@ -286,7 +278,7 @@ pub fn side_roads<'n>(paths: &Paths<'n>, subnet: &SubnetId) -> Result<Vec<&'n Ro
 pub enum Fault<'n> {
     /// It is not among what was read: it is gone, or another account's.
     Unseen(String),
-    /// It is on its way to be available.
+    /// It is on its way to be available, and nothing else keeps it from working.
     Pending(&'n NatGateway),
     /// It is in another state than `available`.
     NotAvailable(&'n NatGateway),
@@ -335,26 +327,34 @@ pub fn nat_fault<'n>(paths: &Paths<'n>, id: &NatGatewayId) -> Option<Fault<'n>> 
         Ok(None) => return Some(Fault::Unseen(format!("NAT gateway {id}"))),
         Err(why) => return Some(Fault::Unknown(format!("NAT gateway {id}: {why}"))),
     };
-    match (nat.state.as_str(), &nat.subnet) {
-        ("pending", _) => Some(Fault::Pending(nat)),
-        ("failed" | "deleting" | "deleted", _) => Some(Fault::NotAvailable(nat)),
-        (state, _) if state != "available" => Some(Fault::Unknown(format!(
+    match nat.state.as_str() {
+        "available" => placed_fault(paths, nat),
+        "pending" => Some(placed_fault(paths, nat).unwrap_or(Fault::Pending(nat))),
+        "failed" | "deleting" | "deleted" => Some(Fault::NotAvailable(nat)),
+        state => Some(Fault::Unknown(format!(
             "NAT gateway {id} is {state:?}, a state that this version does not know"
         ))),
+    }
+}
+
+/// What keeps a NAT gateway from working, whatever its state: its kind, and where it is.
+fn placed_fault<'n>(paths: &Paths<'n>, nat: &'n NatGateway) -> Option<Fault<'n>> {
+    let id = &nat.id;
+    match &nat.subnet {
         _ if nat.connectivity == "private" => Some(Fault::Private(nat)),
         _ if nat.connectivity != "public" => Some(Fault::Unknown(format!(
             "NAT gateway {id} has the connectivity {:?}, which this version does not know",
             nat.connectivity
         ))),
-        (_, None) if nat.is_regional() => regional_fault(paths, nat),
-        (_, None) if nat.mode != NatMode::Zonal => Some(Fault::Unknown(format!(
+        Some(subnet) => subnet_fault(paths, format!("NAT gateway {id}"), Some(id), subnet),
+        None if nat.is_regional() => regional_fault(paths, nat),
+        None if nat.mode != NatMode::Zonal => Some(Fault::Unknown(format!(
             "NAT gateway {id} has the availability mode {:?}, which this version does not know",
             nat.mode.as_api().unwrap_or_default()
         ))),
-        (_, None) => Some(Fault::Unknown(format!(
+        None => Some(Fault::Unknown(format!(
             "NAT gateway {id}: EC2 does not report its subnet"
         ))),
-        (_, Some(subnet)) => subnet_fault(paths, format!("NAT gateway {id}"), Some(&nat.id), subnet),
     }
 }
 
@@ -474,8 +474,8 @@ fn closed<'n>(
     };
     let passage = paths.passage(groups, direction, wanted, &traveller.groups);
     let blocked = match direction {
-        Direction::Egress if !v6 => public_part(passage.blocked),
-        _ => passage.blocked,
+        Direction::Egress => public_part(passage.blocked),
+        Direction::Ingress => passage.blocked,
     };
     if blocked.is_empty() {
         return None;
