@@ -11,7 +11,7 @@ mod vpcs;
 use std::collections::BTreeSet;
 
 use crate::account::AccountDocument;
-use crate::model::DatabaseKind;
+use crate::model::{DatabaseKind, Direction, PortRange, Protocol};
 
 pub(crate) use computers::default_port;
 pub use computers::{DatabaseChange, FunctionChange, VpcWish};
@@ -110,6 +110,44 @@ pub struct Doubt {
     pub ways: Ways,
     /// Why, in a sentence without its first capital and its full stop.
     pub why: String,
+    /// Whether it is about rules of groups only, so that [`Future::at_most`] has whatever more they can let pass.
+    pub is_of_rules: bool,
+}
+
+/// A protocol with its ports.
+pub type Traffic = (Protocol, Option<PortRange>);
+
+/// What rules that are not known can let pass at most.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AtMost {
+    /// In these directions.
+    pub directions: Vec<Direction>,
+    /// This; all where it is not known.
+    pub traffic: Option<Traffic>,
+}
+
+impl AtMost {
+    /// Nothing: rules may only go.
+    pub const NOTHING: Self = Self {
+        directions: Vec::new(),
+        traffic: None,
+    };
+
+    /// Everything, both ways.
+    pub fn everything() -> Self {
+        Self {
+            directions: vec![Direction::Ingress, Direction::Egress],
+            traffic: None,
+        }
+    }
+
+    /// In one direction.
+    pub fn of(direction: Direction, traffic: Option<Traffic>) -> Self {
+        Self {
+            directions: vec![direction],
+            traffic,
+        }
+    }
 }
 
 /// Some ids, as far as they are known.
@@ -154,6 +192,8 @@ pub struct Future {
     pub doubts: BTreeSet<Doubt>,
     /// What was not understood, each with its reason.
     pub not_understood: BTreeSet<(String, String)>,
+    /// What rules that are not known can let pass at most, in a group or, where that is not known, in any.
+    possible_rules: BTreeSet<(Option<String>, AtMost)>,
     /// The groups that are deleted once nothing has them, with whose change that is.
     deleted_groups: Vec<(String, String)>,
     /// Groups that get their names once those that are replaced are deleted.
@@ -170,6 +210,7 @@ impl Future {
             touches: BTreeSet::new(),
             doubts: BTreeSet::new(),
             not_understood: BTreeSet::new(),
+            possible_rules: BTreeSet::new(),
             deleted_groups: Vec::new(),
             renamed: Vec::new(),
             deleted_subnets: Vec::new(),
@@ -209,6 +250,11 @@ impl Future {
         self.doubt(by, about, layer, Ways::ANY, why);
     }
 
+    /// Something that may be deleted, by which no path opens.
+    pub fn may_be_deleted(&mut self, by: &str, about: About, why: &str) {
+        self.doubt(by, about, Layer::Resource, Ways::LESS, why);
+    }
+
     fn touch(&mut self, by: &str, about: About, layer: Layer) {
         self.touches.insert(Touch {
             by: by.to_owned(),
@@ -228,6 +274,7 @@ impl Future {
             touch,
             ways,
             why: why.into(),
+            is_of_rules: false,
         });
     }
 

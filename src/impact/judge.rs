@@ -244,9 +244,15 @@ pub async fn judge(
         all = found.into_iter().map(by_id).collect::<Vec<_>>();
         &all
     };
-    let (judge_now, judge_then) = (
+    // Rules that are not known add nothing by which an account could be refused.
+    let at_most = match future.at_most().filter(|_| after.is_some()) {
+        Some(document) => Sight::of(document).await.ok(),
+        None => None,
+    };
+    let (judge_now, judge_then, judge_at_most) = (
         Judge::new(&before.estate),
         after.as_ref().map(|after| Judge::new(&after.estate)),
+        at_most.as_ref().map(|at_most| Judge::new(&at_most.estate)),
     );
     let mut judged = Vec::new();
     for Named { name, connection } in wanted {
@@ -255,7 +261,14 @@ pub async fn judge(
             (Some(after), Some(judge)) => Some(after.state(judge, connection).await),
             _ => None,
         };
-        judged.push(difference(name, &was, will_be.as_ref(), &future));
+        let at_most = match (&at_most, &judge_at_most) {
+            (Some(at_most), Some(judge)) if will_be.as_ref().is_some_and(|state| !state.failing.is_empty()) => {
+                Some(at_most.state(judge, connection).await)
+            }
+            _ => None,
+        };
+        let will_be = (will_be.as_ref(), at_most.as_ref());
+        judged.push(difference(name, &was, will_be, &future));
     }
     let told: BTreeSet<About> = wanted.iter().flat_map(|wanted| ends(&wanted.connection)).collect();
     if let Some(after) = &after {
