@@ -8,7 +8,7 @@ mod proxies;
 mod routes;
 mod vpcs;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::account::AccountDocument;
 use crate::model::{DatabaseKind, Direction, PortRange, Protocol};
@@ -112,6 +112,8 @@ pub struct Doubt {
     pub why: String,
     /// Whether it is about rules of groups only, so that [`Future::at_most`] has whatever more they can let pass.
     pub is_of_rules: bool,
+    /// Whether it is about which groups a resource has only, so that [`Future::at_least`] has those that are certain.
+    pub is_of_list: bool,
 }
 
 /// A protocol with its ports.
@@ -161,6 +163,8 @@ pub struct Ids {
     pub are_old: bool,
     /// Why some of them may be missing.
     pub fewer: Option<String>,
+    /// Those that are in the list even so.
+    pub certain: Vec<String>,
 }
 
 impl Ids {
@@ -194,6 +198,8 @@ pub struct Future {
     pub not_understood: BTreeSet<(String, String)>,
     /// What rules that are not known can let pass at most, in a group or, where that is not known, in any.
     possible_rules: BTreeSet<(Option<String>, AtMost)>,
+    /// The groups that are certain in lists of which some may be missing.
+    certain_groups: BTreeMap<About, Vec<String>>,
     /// The groups that are deleted once nothing has them, with whose change that is.
     deleted_groups: Vec<(String, String)>,
     /// Groups that get their names once those that are replaced are deleted.
@@ -211,6 +217,7 @@ impl Future {
             doubts: BTreeSet::new(),
             not_understood: BTreeSet::new(),
             possible_rules: BTreeSet::new(),
+            certain_groups: BTreeMap::new(),
             deleted_groups: Vec::new(),
             renamed: Vec::new(),
             deleted_subnets: Vec::new(),
@@ -275,6 +282,7 @@ impl Future {
             ways,
             why: why.into(),
             is_of_rules: false,
+            is_of_list: false,
         });
     }
 
@@ -298,6 +306,7 @@ impl Future {
             more,
             are_old,
             fewer,
+            certain,
         } = list;
         // Nothing comes in through a group of a function, and nothing new through one that was there.
         let ways = match about {
@@ -318,7 +327,21 @@ impl Future {
             self.doubt(by, about.clone(), Layer::Groups, ways, why);
         }
         if let Some(why) = fewer {
-            self.doubt(by, about.clone(), Layer::Groups, Ways::LESS, why);
+            let certain = certain.into_iter().filter(|id| self.has_group(id)).collect();
+            self.certain_groups.insert(about.clone(), certain);
+            let touch = Touch {
+                by: by.to_owned(),
+                about: about.clone(),
+                layer: Layer::Groups,
+            };
+            self.touches.insert(touch.clone());
+            self.doubts.insert(Doubt {
+                touch,
+                ways: Ways::LESS,
+                why,
+                is_of_rules: false,
+                is_of_list: true,
+            });
         }
         listed
     }

@@ -244,15 +244,18 @@ pub async fn judge(
         all = found.into_iter().map(by_id).collect::<Vec<_>>();
         &all
     };
-    // Rules that are not known add nothing by which an account could be refused.
-    let at_most = match future.at_most().filter(|_| after.is_some()) {
-        Some(document) => Sight::of(document).await.ok(),
-        None => None,
-    };
-    let (judge_now, judge_then, judge_at_most) = (
+    // Without a bound that could be an account, what is not known stays so.
+    let mut bounds = Vec::new();
+    for document in [future.at_most(), future.at_least()] {
+        bounds.push(match document.filter(|_| after.is_some()) {
+            Some(document) => Sight::of(document).await.ok(),
+            None => None,
+        });
+    }
+    let (at_most, at_least) = (&bounds[0], &bounds[1]);
+    let (judge_now, judge_then) = (
         Judge::new(&before.estate),
         after.as_ref().map(|after| Judge::new(&after.estate)),
-        at_most.as_ref().map(|at_most| Judge::new(&at_most.estate)),
     );
     let mut judged = Vec::new();
     for Named { name, connection } in wanted {
@@ -261,14 +264,13 @@ pub async fn judge(
             (Some(after), Some(judge)) => Some(after.state(judge, connection).await),
             _ => None,
         };
-        let at_most = match (&at_most, &judge_at_most) {
-            (Some(at_most), Some(judge)) if will_be.as_ref().is_some_and(|state| !state.failing.is_empty()) => {
-                Some(at_most.state(judge, connection).await)
-            }
-            _ => None,
+        let is_open = will_be.as_ref().is_some_and(|state| state.standing.path == Path::Open);
+        let bound = match if is_open { at_least } else { at_most } {
+            Some(bound) => Some(bound.state(&Judge::new(&bound.estate), connection).await),
+            None => None,
         };
-        let will_be = (will_be.as_ref(), at_most.as_ref());
-        judged.push(difference(name, &was, will_be, &future));
+        let states = (will_be.as_ref(), bound.as_ref());
+        judged.push(difference(name, &was, states, &future));
     }
     let told: BTreeSet<About> = wanted.iter().flat_map(|wanted| ends(&wanted.connection)).collect();
     if let Some(after) = &after {

@@ -164,6 +164,7 @@ impl Future {
             ways,
             why: why.to_owned(),
             is_of_rules: true,
+            is_of_list: false,
         });
     }
 
@@ -195,6 +196,32 @@ impl Future {
             }
         }
         Some(document)
+    }
+
+    /// The account with the groups only that are certain in each list; none if there is no list of which some may be missing.
+    pub fn at_least(&self) -> Option<AccountDocument> {
+        if self.certain_groups.is_empty() {
+            return None;
+        }
+        let mut least = self.clone();
+        for (about, certain) in &self.certain_groups {
+            match about {
+                About::Function(name) => {
+                    let mut functions = least.document.functions.iter_mut();
+                    let function = functions.find(|function| function.function_name == *name)?;
+                    let config = function.vpc_config.as_mut()?;
+                    config.security_group_ids.retain(|id| certain.contains(id));
+                }
+                About::Database(kind, id) => least.set_groups("", *kind, id, certain.clone()),
+                About::Proxy(name) => {
+                    let mut proxies = least.document.db_proxies.iter_mut();
+                    let proxy = proxies.find(|proxy| proxy.name.eq_ignore_ascii_case(name))?;
+                    proxy.vpc_security_group_ids.retain(|id| certain.contains(id));
+                }
+                About::Everything | About::Vpc(_) | About::Group(_) => return None,
+            }
+        }
+        Some(least.document)
     }
 
     /// Deletes the groups that are to be deleted. One that something has stays: EC2 refuses to delete it.

@@ -44,11 +44,13 @@ fn by<'t>(touches: impl Iterator<Item = &'t Touch>) -> Vec<String> {
     by.into_iter().cloned().collect()
 }
 
-/// What becomes of one connection. `at_most` is how it will stand if rules that are not known let all through that they can.
+/// What becomes of one connection. `bound` is how it will stand if what is
+/// not known of rules and lists does not turn out as in `will_be`: where the path is open, with the groups only that are certain;
+/// where it is not, with rules that let all through that they can.
 pub(super) fn difference(
     name: &str,
     was: &State,
-    (will_be, at_most): (Option<&State>, Option<&State>),
+    (will_be, bound): (Option<&State>, Option<&State>),
     future: &Future,
 ) -> Judged {
     let mut on = was.on.clone();
@@ -72,7 +74,7 @@ pub(super) fn difference(
         };
         return told.judged(name, was.standing.clone(), after);
     };
-    path(&mut told, (was, will_be, at_most), &touches, &doubts, future);
+    path(&mut told, (was, will_be, bound), &touches, &doubts, future);
     openness(&mut told, (was, will_be), (&touches, &on), &doubts, future);
     let (before, after) = (&was.standing, &will_be.standing);
     if after.path == Path::Missing && told.effects.is_empty() {
@@ -93,14 +95,14 @@ pub(super) fn difference(
 /// Whether the function still reaches the database.
 fn path(
     told: &mut Told,
-    (was, will_be, at_most): (&State, &State, Option<&State>),
+    (was, will_be, bound): (&State, &State, Option<&State>),
     touches: &[&Touch],
     doubts: &[&Doubt],
     future: &Future,
 ) {
     let (before, after) = (&was.standing, &will_be.standing);
     let all = || by(touches.iter().copied());
-    let uncertain = uncertain(will_be, at_most, doubts);
+    let uncertain = uncertain(will_be, bound, doubts);
     let could_pass = matches!(before.verdict, Some(Verdict::InSync | Verdict::Drifted));
     let is_open = after.path == Path::Open;
     let mut unjudged = will_be.unjudged.difference(&was.unjudged).peekable();
@@ -180,9 +182,12 @@ fn follows(state: &State, check: &str, why: &str) -> bool {
 }
 
 /// What is not known and decides whether a path is open.
-fn uncertain<'d>(state: &State, at_most: Option<&State>, doubts: &[&'d Doubt]) -> Vec<&'d Doubt> {
+fn uncertain<'d>(state: &State, bound: Option<&State>, doubts: &[&'d Doubt]) -> Vec<&'d Doubt> {
     if state.standing.path == Path::Open {
-        return doubts.iter().copied().filter(|doubt| doubt.ways.less).collect();
+        let found: Vec<&Doubt> = doubts.iter().copied().filter(|doubt| doubt.ways.less).collect();
+        let is_open_anyway = found.iter().all(|doubt| doubt.is_of_list)
+            && bound.is_some_and(|bound| bound.standing.path == Path::Open && bound.unjudged == state.unjudged);
+        return if is_open_anyway { Vec::new() } else { found };
     }
     // Each cause has to fall away for the path to be open.
     let causes = state.failing.iter().filter(|(check, why)| !follows(state, check, why));
@@ -195,7 +200,7 @@ fn uncertain<'d>(state: &State, at_most: Option<&State>, doubts: &[&'d Doubt]) -
         // Rules in another direction, for another port or of another group do not help.
         let is_blocked_anyway = wanted == Layer::Groups
             && found.iter().all(|doubt| doubt.is_of_rules)
-            && at_most.is_some_and(|state| state.failing.contains_key(OF_GROUPS));
+            && bound.is_some_and(|state| state.failing.contains_key(OF_GROUPS));
         if is_blocked_anyway { Vec::new() } else { found }
     };
     let by_layer: Vec<Vec<&Doubt>> = layers.into_iter().map(of).collect();

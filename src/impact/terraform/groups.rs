@@ -285,8 +285,6 @@ fn inline(side: Side<'_>, key: &str, own: &str) -> (Vec<Rule>, Vec<Doubtful>) {
     let mut doubts = Vec::new();
     let blocks = side.value(key).as_array().map(Vec::as_slice).unwrap_or_default();
     let unknown = side.unknown_of(key).as_array().map(Vec::as_slice).unwrap_or_default();
-    let of_groups = |unknown: &&Value| unknown.get("security_groups") == Some(&Value::Bool(true));
-    let doubtful = unknown.iter().filter(of_groups).count();
     for (at, block) in blocks.iter().enumerate() {
         let field = |key: &str| block.get(key);
         let unknown = unknown.get(at).unwrap_or(&Value::Null);
@@ -322,15 +320,9 @@ fn inline(side: Side<'_>, key: &str, own: &str) -> (Vec<Rule>, Vec<Doubtful>) {
             });
         }
         if is_unknown("security_groups") {
-            // The configuration says which groups all blocks name together.
+            // The configuration says what all blocks name together.
             let named = side.named(key);
-            match named.ids.as_slice() {
-                [(id, _)] if !named.is_partial => peers.push(group_peer(id)),
-                ids if doubtful == 1 && !named.is_partial && !ids.is_empty() => {
-                    peers.extend(ids.iter().map(|(id, _)| group_peer(id)));
-                }
-                _ => {}
-            }
+            peers.extend(named.only_later().map(group_peer));
         }
         let rule = |peer| Rule {
             protocol: protocol.clone(),

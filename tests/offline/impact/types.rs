@@ -1027,3 +1027,198 @@ fn a_rule_that_cannot_help_hides_no_break() {
         );
     }
 }
+
+/// What a list that is known only after apply names may be in it, or not: only what cannot be otherwise is certain.
+#[test]
+fn what_a_list_names_may_be_in_it() {
+    const GROUP: &str = "aws_security_group";
+    let group = |name: &str, id: &str| {
+        let group = json!({"id": id, "name": name, "vpc_id": "vpc-0a1b2c3d", "ingress": [], "egress": []});
+        let mut kept = change(
+            &format!("{GROUP}.{name}"),
+            GROUP,
+            &["no-op"],
+            (group.clone(), group),
+            &json!({}),
+        );
+        kept["name"] = json!(name);
+        kept
+    };
+    let new = |name: &str, before: Value, has_rule: bool| {
+        let block = json!([{"protocol": "tcp", "from_port": 5432, "to_port": 5432, "security_groups": ["sg-0f01"]}]);
+        let ingress = if has_rule { block } else { json!([]) };
+        let after = json!({"name": name, "vpc_id": "vpc-0a1b2c3d", "ingress": ingress, "egress": []});
+        let actions: &[&str] = if before.is_null() {
+            CREATE
+        } else {
+            &["create", "delete"]
+        };
+        let mut new = change(
+            &format!("{GROUP}.{name}"),
+            GROUP,
+            actions,
+            (before, after),
+            &json!({"id": true}),
+        );
+        new["name"] = json!(name);
+        new
+    };
+    let out = || {
+        let rule = json!({"security_group_id": "sg-0f01", "cidr_ipv4": "10.0.0.0/8", "ip_protocol": "tcp", "from_port": 5432, "to_port": 5432});
+        change(
+            "out",
+            "aws_vpc_security_group_egress_rule",
+            CREATE,
+            (Value::Null, rule),
+            &json!({}),
+        )
+    };
+    let out_gone = || {
+        let rule = rule("sg-0f01", "referenced_security_group_id", "sg-0d01");
+        change(
+            "gone",
+            "aws_vpc_security_group_egress_rule",
+            DELETE,
+            (rule, Value::Null),
+            &json!({}),
+        )
+    };
+    // `db` is the group by which the function comes in, `admin` the other one of the cluster.
+    let kept = || {
+        vec![
+            group("db", "sg-0d01"),
+            group("admin", "sg-0d00"),
+            new("new", Value::Null, false),
+        ]
+    };
+    let of = |name: &str| [format!("{GROUP}.{name}.id"), format!("{GROUP}.{name}")];
+    let references = |names: &[&str]| -> Vec<String> {
+        let each = names.iter().map(|name| match *name {
+            variable if variable.contains("var.") || variable.contains("local.") => vec![variable.to_owned()],
+            name => of(name).to_vec(),
+        });
+        each.flatten().collect()
+    };
+    let (whole, last) = (json!(true), json!([false, true]));
+    let old = || json!({"id": "sg-0d01", "name": "db", "vpc_id": "vpc-0a1b2c3d", "ingress": [], "egress": []});
+    for (what, names, changes, (values, unknown), effect) in [
+        (
+            "a conditional",
+            vec!["var.c", "db", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "a conditional of variables",
+            vec!["var.c", "var.db", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "a list, or a conditional of constants",
+            vec!["db", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "the new one",
+            vec!["new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "all that were, or some",
+            vec!["db", "admin", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "a local value",
+            vec!["local.ids", "db", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "elements that are known",
+            vec!["var.c", "db", "new"],
+            kept(),
+            (json!(["sg-0d01", null]), &last),
+            Effect::None,
+        ),
+        (
+            "elements that lack it",
+            vec!["var.c", "db", "new"],
+            kept(),
+            (json!(["sg-0d00", null]), &last),
+            Effect::Breaks,
+        ),
+        (
+            "an element that may be it",
+            vec!["local.ids", "db"],
+            kept(),
+            (json!(["sg-0d00", null]), &last),
+            Effect::Unknown,
+        ),
+        (
+            "the one that is created anew without rules, with all that were",
+            vec!["db", "admin"],
+            vec![new("db", old(), false), group("admin", "sg-0d00"), out(), out_gone()],
+            (Value::Null, &whole),
+            Effect::Breaks,
+        ),
+        (
+            "the one that is created anew, and literal ones",
+            vec!["db"],
+            vec![new("db", old(), false)],
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "a new one that lets it in, and others",
+            vec!["var.c", "admin", "new"],
+            vec![new("new", Value::Null, true), group("admin", "sg-0d00"), out()],
+            (Value::Null, &whole),
+            Effect::None,
+        ),
+        (
+            "one of two new ones that lets it in",
+            vec!["new", "other"],
+            vec![new("new", Value::Null, true), new("other", Value::Null, false), out()],
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+    ] {
+        let mut after = cluster(&json!({"vpc_security_group_ids": values}));
+        if values.is_null() {
+            after.as_object_mut().unwrap().remove("vpc_security_group_ids");
+        }
+        let unknown = json!({"vpc_security_group_ids": unknown});
+        let list = change(
+            "aws_rds_cluster.c",
+            "aws_rds_cluster",
+            UPDATE,
+            (cluster(&json!({})), after),
+            &unknown,
+        );
+        let mut changes = changes;
+        changes.push(list);
+        changes.last_mut().unwrap()["name"] = json!("c");
+        let made = json!({
+            "format_version": "1.2", "resource_changes": changes,
+            "variables": {"c": {"value": false}, "db": {"value": "sg-0d01"}},
+            "configuration": {"root_module": {"resources": [{
+                "mode": "managed", "type": "aws_rds_cluster", "name": "c",
+                "expressions": {"vpc_security_group_ids": {"references": references(&names)}},
+            }]}},
+        });
+        let all = judged(&shop(), &plan(&made));
+        let found = checkout(&all);
+        assert_eq!(found.effect, effect, "{what}: {made:#} {found:#?}");
+    }
+}
