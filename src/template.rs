@@ -227,13 +227,13 @@ fn resource(resolver: &Resolver, logical_id: String, spot: Spot, node: Node) -> 
         .into_iter()
         .map(|field| (field.key, field.node))
         .collect();
-    let (is_wanted, doubt) = match fields.remove("Condition").map(|node| node.found) {
-        None => (true, None),
-        Some(Found::Text(condition)) => match resolver.condition(&condition) {
-            Truth::Known(is_wanted) => (is_wanted, None),
-            Truth::Unknown(why) => (true, Some(why)),
-        },
-        Some(other) => (true, Some(format!("its condition is {}", other.words()))),
+    let condition = fields.remove("Condition");
+    let name = condition.as_ref().and_then(|node| resolver.condition_name(node));
+    let (is_wanted, doubt) = match (&condition, name.map(|name| resolver.condition(name))) {
+        (None, _) => (true, None),
+        (_, Some(Truth::Known(is_wanted))) => (is_wanted, None),
+        (_, Some(Truth::Unknown(why))) => (true, Some(why)),
+        (Some(other), None) => (true, Some(format!("its condition is {}", other.found.words()))),
     };
     let Some(Found::Text(kind)) = fields.remove("Type").map(|node| node.found) else {
         let message = format!("resource {} has no Type", shown(&logical_id));
