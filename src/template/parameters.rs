@@ -59,7 +59,8 @@ fn check(name: &str, value: &str, kind: &str, fields: &BTreeMap<String, Node>) -
     };
     let is_same = |one: &String| {
         let numbers = (one.parse::<f64>(), value.parse::<f64>());
-        one == value || kind.contains("Number") && matches!(numbers, (Ok(one), Ok(other)) if one == other)
+        one == value
+            || kind.contains("Number") && matches!(numbers, (Ok(one), Ok(other)) if one.total_cmp(&other).is_eq())
     };
     if allowed.iter().any(is_same) {
         return Ok(());

@@ -449,7 +449,7 @@ fn parameters_that_cannot_be_are_refused() {
         ("Stage=live --parameter Count=1", None),
     ] {
         let run = shell.run(&format!("{IMPACT} --template stages.yaml --parameter {given}"));
-        let status = if refused.is_some() { 1 } else { 0 };
+        let status = i32::from(refused.is_some());
         assert_eq!(run.status, Some(status), "{given}: {}{}", run.stdout, run.stderr);
         assert!(
             run.stderr.contains(refused.unwrap_or_default()),

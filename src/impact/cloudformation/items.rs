@@ -528,7 +528,8 @@ pub struct ChangeSet {
     changes: Vec<Change>,
     pub(super) next_token: Option<String>,
     stack_id: Option<String>,
-    change_set_id: Option<String>,
+    #[serde(rename = "ChangeSetId")]
+    id: Option<String>,
     status: Option<String>,
     execution_status: Option<String>,
     status_reason: Option<String>,
@@ -560,7 +561,7 @@ struct ResourceChange {
 impl ChangeSet {
     /// The ARN by which it says of which account and Region it is.
     pub(super) fn arn(&self) -> Option<&str> {
-        self.stack_id.as_deref().or(self.change_set_id.as_deref())
+        self.stack_id.as_deref().or(self.id.as_deref())
     }
 
     /// Why it does not say what would be changed, if it does not.

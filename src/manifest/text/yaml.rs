@@ -197,7 +197,7 @@ fn spot(span: Span) -> Spot {
 
 /// The flag that a text without quotes is to CloudFormation, which reads YAML 1.1.
 ///
-/// Source: SnakeYAML and PyYAML, which take `y` and `n` for texts.
+/// Source: `SnakeYAML` and `PyYAML`, which take `y` and `n` for texts.
 pub fn flag_of_template(text: &str) -> Option<bool> {
     match text {
         "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Some(true),
