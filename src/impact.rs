@@ -146,11 +146,19 @@ impl Change {
     ///
     /// It is neither, or cannot be read.
     pub fn of_cloudformation(path: &FilePath, inputs: &Inputs) -> Result<Self, ChangeError> {
-        if let Some(set) = cloudformation::change_set(path)? {
+        let stack = inputs.stack.as_deref();
+        let stack = stack
+            .map(|stack| cloudformation::stack_name(stack, inputs))
+            .transpose()?;
+        if let Some(set) = cloudformation::change_set(path, inputs)? {
             return Ok(Self::ChangeSet(Box::new(set)));
         }
-        let template = Template::load(path, inputs).map_err(CloudFormationError::from)?;
-        Ok(Self::Template(Box::new(template), inputs.stack.clone()))
+        let inputs = Inputs {
+            stack,
+            ..inputs.clone()
+        };
+        let template = Template::load(path, &inputs).map_err(CloudFormationError::from)?;
+        Ok(Self::Template(Box::new(template), inputs.stack))
     }
 
     /// An account as the change will leave it, with what stands in it for ids that do not exist yet, and the address of each.

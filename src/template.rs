@@ -46,8 +46,10 @@ pub struct Inputs {
 /// A template, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// Its resources, in the order of the text. Those whose condition is false are left out.
+    /// Its resources, in the order of the text.
     pub resources: Vec<Resource>,
+    /// The resources whose condition is false: the stack is not to have them.
+    pub left_out: Vec<Resource>,
     /// What of it may have further resources, or other properties, that were not read: macros, loops.
     pub unread: Vec<Unread>,
 }
@@ -160,7 +162,7 @@ fn of_tree(root: Node, inputs: &Inputs) -> Result<Template, Mistake> {
     let names = resources.iter().map(|field| field.key.clone()).collect();
     let parameters = parameters::values(parameters, &inputs.parameters)?;
     let resolver = Resolver::new(parameters, mappings, conditions, names, inputs);
-    let mut read = Vec::new();
+    let (mut read, mut left_out) = (Vec::new(), Vec::new());
     for Field { key, spot, node } in resources {
         if key.starts_with("Fn::") {
             let what = format!("{} in Resources, which CloudFormation expands", shown(&key));
@@ -172,10 +174,17 @@ fn of_tree(root: Node, inputs: &Inputs) -> Result<Template, Mistake> {
         } else {
             node
         };
-        read.extend(resource(&resolver, key, spot, node, &mut unread)?);
+        match resource(&resolver, key, spot, node)? {
+            Read::Wanted(resource, what) => {
+                unread.extend(what.map(|what| Unread { spot, what }));
+                read.push(resource);
+            }
+            Read::LeftOut(resource) => left_out.push(resource),
+        }
     }
     Ok(Template {
         resources: read,
+        left_out,
         unread,
     })
 }
@@ -204,26 +213,27 @@ fn transforms(parts: &BTreeMap<String, Node>) -> (BTreeSet<String>, Vec<Unread>)
     (known, unread)
 }
 
-/// A resource; none where its condition is false.
-fn resource(
-    resolver: &Resolver,
-    logical_id: String,
-    spot: Spot,
-    node: Node,
-    unread: &mut Vec<Unread>,
-) -> Result<Option<Resource>, Mistake> {
+/// A resource that was read.
+enum Read {
+    /// One that the stack is to have, and what of it was not read.
+    Wanted(Resource, Option<String>),
+    /// One whose condition is false.
+    LeftOut(Resource),
+}
+
+/// A resource.
+fn resource(resolver: &Resolver, logical_id: String, spot: Spot, node: Node) -> Result<Read, Mistake> {
     let mut fields: BTreeMap<String, Node> = table(node, &logical_id)?
         .into_iter()
         .map(|field| (field.key, field.node))
         .collect();
-    let doubt = match fields.remove("Condition").map(|node| node.found) {
-        None => None,
-        Some(Found::Text(condition)) => match resolver.condition(&condition) {
-            Truth::Known(true) => None,
-            Truth::Known(false) => return Ok(None),
-            Truth::Unknown(why) => Some(why),
-        },
-        Some(other) => Some(format!("its condition is {}", other.words())),
+    let condition = fields.remove("Condition");
+    let name = condition.as_ref().and_then(|node| resolver.condition_name(node));
+    let (is_wanted, doubt) = match (&condition, name.map(|name| resolver.condition(name))) {
+        (None, _) => (true, None),
+        (_, Some(Truth::Known(is_wanted))) => (is_wanted, None),
+        (_, Some(Truth::Unknown(why))) => (true, Some(why)),
+        (Some(other), None) => (true, Some(format!("its condition is {}", other.found.words()))),
     };
     let Some(Found::Text(kind)) = fields.remove("Type").map(|node| node.found) else {
         let message = format!("resource {} has no Type", shown(&logical_id));
@@ -231,14 +241,14 @@ fn resource(
     };
     let policy = fields.remove("UpdateReplacePolicy").map(|node| node.found);
     let is_retained = matches!(policy, Some(Found::Text(policy)) if policy == "Retain");
+    let mut unread = None;
     let properties = match fields.remove("Properties") {
         None => BTreeMap::new(),
         Some(node) => match resolver.value(&node) {
             Value::Table(properties) => properties,
             Value::Nothing => BTreeMap::new(),
             Value::Unknown(why) => {
-                let what = format!("the properties of {}: {why}", shown(&logical_id));
-                unread.push(Unread { spot, what });
+                unread = Some(format!("the properties of {}: {why}", shown(&logical_id)));
                 BTreeMap::new()
             }
             Value::Text(_) | Value::Flag(_) | Value::List(_) | Value::Of { .. } => {
@@ -248,14 +258,19 @@ fn resource(
         },
     };
     let kind = serverless::kind(kind);
-    Ok(Some(Resource {
+    let resource = Resource {
         logical_id,
         kind,
         spot,
         doubt,
         is_retained,
         properties,
-    }))
+    };
+    Ok(if is_wanted {
+        Read::Wanted(resource, unread)
+    } else {
+        Read::LeftOut(resource)
+    })
 }
 
 /// The fields of a table, none of which it has twice.

@@ -1,5 +1,6 @@
 //! `autoconnect impact`: which connections a reviewed change would break or open.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
@@ -14,6 +15,7 @@ use crate::cloud::Cloud;
 use crate::impact::{Change, Effect, Named, judge};
 use crate::interrupt::Interrupt;
 use crate::manifest;
+use crate::manifest::text::shown;
 use crate::model::Origin;
 use crate::monitor::elsewhere;
 use crate::report::{ImpactDocument, ImpactSource, ImpactSourceKind, NotUnderstood, Report};
@@ -43,7 +45,7 @@ pub struct Impact {
     /// The value of a parameter of the template; may be repeated
     #[arg(long = "parameter", value_name = "NAME=VALUE", conflicts_with = "terraform_plan", value_parser = parse_parameter)]
     parameters: Vec<(String, String)>,
-    /// The stack that the template is for, by whose tags its resources are found
+    /// The stack that the template is for, by whose tags its resources are found: its name or ARN
     #[arg(long, value_name = "NAME", conflicts_with = "terraform_plan")]
     stack: Option<String>,
     /// Judge these connections, in TOML, YAML or JSON (see docs/manifest.md), instead of all that are found
@@ -70,13 +72,30 @@ impl Impact {
         on_account(self, global)
     }
 
+    /// The values of parameters.
+    fn parameters(&self) -> Result<BTreeMap<String, String>, Box<Report>> {
+        let mut parameters = BTreeMap::new();
+        for (name, value) in &self.parameters {
+            if let Some(first) = parameters.insert(name.clone(), value.clone()) {
+                let error = std::io::Error::other(format!(
+                    "parameter {name} is given twice: {} and {}",
+                    shown(&first),
+                    shown(value)
+                ));
+                let hint = "give --parameter once for each parameter".to_owned();
+                return Err(Box::new(Report::new("template", &error, Some(hint))));
+            }
+        }
+        Ok(parameters)
+    }
+
     /// Reads the change.
     fn load(&self, origin: &Origin) -> Result<Change, Box<Report>> {
         let change = match (&self.terraform_plan, &self.template) {
             (Some(plan), _) => Change::of_terraform(plan),
             (None, Some(template)) => {
                 let inputs = Inputs {
-                    parameters: self.parameters.iter().cloned().collect(),
+                    parameters: self.parameters()?,
                     account: origin.account.clone(),
                     region: origin.region.clone(),
                     stack: self.stack.clone(),

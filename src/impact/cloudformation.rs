@@ -18,7 +18,7 @@ pub use items::{ChangeSet, Stack};
 use super::future::{About, Future, Layer};
 use crate::files;
 use crate::json::check_keys;
-use crate::template::{TemplateError, Value};
+use crate::template::{Inputs, TemplateError, Value};
 use items::{Action, Item};
 
 /// Why a change of CloudFormation cannot be used.
@@ -41,6 +41,19 @@ pub enum CloudFormationError {
         /// Its status, with the reason that CloudFormation gives.
         why: String,
     },
+    /// It is of another account or Region than the one that is judged.
+    #[error("{what} is of {found}, and the account that is judged is {here}")]
+    Elsewhere {
+        /// What it is.
+        what: String,
+        /// Its account and Region.
+        found: String,
+        /// The account and Region that are judged.
+        here: String,
+    },
+    /// What names the stack is the ARN of something else.
+    #[error("{0} is not the ARN of a stack")]
+    NoStack(String),
     /// It is something else.
     #[error("{} is no change set: {why}", .path.display())]
     NoChangeSet {
@@ -59,6 +72,10 @@ impl CloudFormationError {
                 "name a template in YAML or JSON; give the values of its parameters with --parameter NAME=VALUE"
                     .to_owned()
             }
+            Self::Elsewhere { .. } => {
+                "judge it with credentials for its account and Region, or with an account file of them".to_owned()
+            }
+            Self::NoStack(_) => "give --stack the name of the stack, or its ARN".to_owned(),
             Self::NotReady { .. } => format!("wait until it is made, or make another; then {PRINT}"),
             Self::NoValues(_) | Self::Part(_) | Self::NoChangeSet { .. } => PRINT.to_owned(),
         }
@@ -71,12 +88,53 @@ const PRINT: &str = "print it so: aws cloudformation describe-change-set --inclu
 /// The most that is read of a change set, in bytes.
 const LARGEST: u64 = 256 << 20;
 
+/// The name of a stack, which may be given as its ARN.
+///
+/// # Errors
+///
+/// It is the ARN of something else, or of a stack in another account or Region.
+pub fn stack_name(stack: &str, inputs: &Inputs) -> Result<String, CloudFormationError> {
+    if !stack.starts_with("arn:") {
+        return Ok(stack.to_owned());
+    }
+    let no_stack = || CloudFormationError::NoStack(stack.to_owned());
+    let mut parts = stack.splitn(6, ':').skip(2);
+    let resource = (parts.next() == Some("cloudformation")).then(|| parts.nth(2)).flatten();
+    let name = resource.and_then(|resource| resource.strip_prefix("stack/"));
+    let name = name
+        .and_then(|name| name.split('/').next())
+        .filter(|name| !name.is_empty());
+    let name = name.ok_or_else(no_stack)?;
+    check_place(&format!("stack {name}"), stack, inputs)?;
+    Ok(name.to_owned())
+}
+
+/// Refuses what an ARN says to be of another account or Region than the one that is judged.
+fn check_place(what: &str, arn: &str, inputs: &Inputs) -> Result<(), CloudFormationError> {
+    let mut parts = arn.split(':').skip(3);
+    let (Some(region), Some(account)) = (parts.next(), parts.next()) else {
+        return Ok(());
+    };
+    let (Some(own_account), Some(own_region)) = (&inputs.account, &inputs.region) else {
+        return Ok(());
+    };
+    if account == own_account && region == own_region {
+        return Ok(());
+    }
+    let place = |account: &str, region: &str| format!("account {account} in {region}");
+    Err(CloudFormationError::Elsewhere {
+        what: what.to_owned(),
+        found: place(account, region),
+        here: place(own_account, own_region),
+    })
+}
+
 /// Reads the file of a change set; none if it is something else, which a template can be.
 ///
 /// # Errors
 ///
-/// It is a change set that lacks something.
-pub fn change_set(path: &Path) -> Result<Option<ChangeSet>, CloudFormationError> {
+/// It is a change set that lacks something, or one of another account or Region.
+pub fn change_set(path: &Path, inputs: &Inputs) -> Result<Option<ChangeSet>, CloudFormationError> {
     // What cannot be read, the reader of templates reports.
     let Ok(content) = files::read(path, LARGEST) else {
         return Ok(None);
@@ -95,6 +153,9 @@ pub fn change_set(path: &Path) -> Result<Option<ChangeSet>, CloudFormationError>
     };
     let set: ChangeSet = serde_json::from_value(json).map_err(unread)?;
     check_keys(&content).map_err(unread)?;
+    if let Some(arn) = set.arn() {
+        check_place(&format!("the change set {}", path.display()), arn, inputs)?;
+    }
     if let Some(why) = set.not_ready() {
         let path = path.to_owned();
         return Err(CloudFormationError::NotReady { path, why });

@@ -8,10 +8,10 @@ mod proxies;
 mod routes;
 mod vpcs;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::account::AccountDocument;
-use crate::model::DatabaseKind;
+use crate::model::{DatabaseKind, Direction, PortRange, Protocol};
 
 pub(crate) use computers::default_port;
 pub use computers::{DatabaseChange, FunctionChange, VpcWish};
@@ -110,6 +110,46 @@ pub struct Doubt {
     pub ways: Ways,
     /// Why, in a sentence without its first capital and its full stop.
     pub why: String,
+    /// Whether it is about rules of groups only, so that [`Future::at_most`] has whatever more they can let pass.
+    pub is_of_rules: bool,
+    /// Whether it is about which groups a resource has only, so that [`Future::at_least`] has those that are certain.
+    pub is_of_list: bool,
+}
+
+/// A protocol with its ports.
+pub type Traffic = (Protocol, Option<PortRange>);
+
+/// What rules that are not known can let pass at most.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AtMost {
+    /// In these directions.
+    pub directions: Vec<Direction>,
+    /// This; all where it is not known.
+    pub traffic: Option<Traffic>,
+}
+
+impl AtMost {
+    /// Nothing: rules may only go.
+    pub const NOTHING: Self = Self {
+        directions: Vec::new(),
+        traffic: None,
+    };
+
+    /// Everything, both ways.
+    pub fn everything() -> Self {
+        Self {
+            directions: vec![Direction::Ingress, Direction::Egress],
+            traffic: None,
+        }
+    }
+
+    /// In one direction.
+    pub fn of(direction: Direction, traffic: Option<Traffic>) -> Self {
+        Self {
+            directions: vec![direction],
+            traffic,
+        }
+    }
 }
 
 /// Some ids, as far as they are known.
@@ -123,6 +163,8 @@ pub struct Ids {
     pub are_old: bool,
     /// Why some of them may be missing.
     pub fewer: Option<String>,
+    /// Those that are in the list even so.
+    pub certain: Vec<String>,
 }
 
 impl Ids {
@@ -154,6 +196,10 @@ pub struct Future {
     pub doubts: BTreeSet<Doubt>,
     /// What was not understood, each with its reason.
     pub not_understood: BTreeSet<(String, String)>,
+    /// What rules that are not known can let pass at most, in a group or, where that is not known, in any.
+    possible_rules: BTreeSet<(Option<String>, AtMost)>,
+    /// The groups that are certain in lists of which some may be missing.
+    certain_groups: BTreeMap<About, Vec<String>>,
     /// The groups that are deleted once nothing has them, with whose change that is.
     deleted_groups: Vec<(String, String)>,
     /// Groups that get their names once those that are replaced are deleted.
@@ -170,6 +216,8 @@ impl Future {
             touches: BTreeSet::new(),
             doubts: BTreeSet::new(),
             not_understood: BTreeSet::new(),
+            possible_rules: BTreeSet::new(),
+            certain_groups: BTreeMap::new(),
             deleted_groups: Vec::new(),
             renamed: Vec::new(),
             deleted_subnets: Vec::new(),
@@ -209,6 +257,11 @@ impl Future {
         self.doubt(by, about, layer, Ways::ANY, why);
     }
 
+    /// Something that may be deleted, by which no path opens.
+    pub fn may_be_deleted(&mut self, by: &str, about: About, why: &str) {
+        self.doubt(by, about, Layer::Resource, Ways::LESS, why);
+    }
+
     fn touch(&mut self, by: &str, about: About, layer: Layer) {
         self.touches.insert(Touch {
             by: by.to_owned(),
@@ -228,6 +281,8 @@ impl Future {
             touch,
             ways,
             why: why.into(),
+            is_of_rules: false,
+            is_of_list: false,
         });
     }
 
@@ -251,6 +306,7 @@ impl Future {
             more,
             are_old,
             fewer,
+            certain,
         } = list;
         // Nothing comes in through a group of a function, and nothing new through one that was there.
         let ways = match about {
@@ -271,7 +327,21 @@ impl Future {
             self.doubt(by, about.clone(), Layer::Groups, ways, why);
         }
         if let Some(why) = fewer {
-            self.doubt(by, about.clone(), Layer::Groups, Ways::LESS, why);
+            let certain = certain.into_iter().filter(|id| self.has_group(id)).collect();
+            self.certain_groups.insert(about.clone(), certain);
+            let touch = Touch {
+                by: by.to_owned(),
+                about: about.clone(),
+                layer: Layer::Groups,
+            };
+            self.touches.insert(touch.clone());
+            self.doubts.insert(Doubt {
+                touch,
+                ways: Ways::LESS,
+                why,
+                is_of_rules: false,
+                is_of_list: true,
+            });
         }
         listed
     }

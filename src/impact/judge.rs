@@ -244,6 +244,15 @@ pub async fn judge(
         all = found.into_iter().map(by_id).collect::<Vec<_>>();
         &all
     };
+    // Without a bound that could be an account, what is not known stays so.
+    let mut bounds = Vec::new();
+    for document in [future.at_most(), future.at_least()] {
+        bounds.push(match document.filter(|_| after.is_some()) {
+            Some(document) => Sight::of(document).await.ok(),
+            None => None,
+        });
+    }
+    let (at_most, at_least) = (&bounds[0], &bounds[1]);
     let (judge_now, judge_then) = (
         Judge::new(&before.estate),
         after.as_ref().map(|after| Judge::new(&after.estate)),
@@ -255,7 +264,13 @@ pub async fn judge(
             (Some(after), Some(judge)) => Some(after.state(judge, connection).await),
             _ => None,
         };
-        judged.push(difference(name, &was, will_be.as_ref(), &future));
+        let is_open = will_be.as_ref().is_some_and(|state| state.standing.path == Path::Open);
+        let bound = match if is_open { at_least } else { at_most } {
+            Some(bound) => Some(bound.state(&Judge::new(&bound.estate), connection).await),
+            None => None,
+        };
+        let states = (will_be.as_ref(), bound.as_ref());
+        judged.push(difference(name, &was, states, &future));
     }
     let told: BTreeSet<About> = wanted.iter().flat_map(|wanted| ends(&wanted.connection)).collect();
     if let Some(after) = &after {

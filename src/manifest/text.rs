@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Lines, Mistake, Spot};
+pub use yaml::flag_of_template;
 
 /// What a text is of: this bounds what it may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Inputs, Value};
-use crate::manifest::text::{Field, Found, Node, shown};
+use crate::manifest::text::{Field, Found, Node, flag_of_template, shown};
 
 /// How many conditions may depend on one another in a row. CloudFormation needs a few.
 const DEEPEST_CONDITION: usize = 100;
@@ -91,9 +91,9 @@ impl<'i> Resolver<'i> {
         let resolved = match (name, arguments) {
             ("Ref", [name]) => text_of(name).map(|name| self.reference(name)),
             ("Fn::GetAtt", arguments) => self.attribute(arguments),
-            ("Fn::If", [condition, then, otherwise]) => {
-                text_of(condition).map(|condition| self.choice(condition, then, otherwise))
-            }
+            ("Fn::If", [condition, then, otherwise]) => self
+                .condition_name(condition)
+                .map(|condition| self.choice(condition, then, otherwise)),
             ("Fn::Sub", [text]) => text_of(text).map(|text| self.substituted(text, &BTreeMap::new())),
             ("Fn::Sub", [text, names]) => match (text_of(text), &names.found) {
                 (Some(text), Found::Table(names)) => {
@@ -173,6 +173,17 @@ impl<'i> Resolver<'i> {
         }
     }
 
+    /// The name of a condition. One that is read as a flag, such as `No`, is that of the only condition that is read so.
+    pub(super) fn condition_name<'n>(&'n self, node: &'n Node) -> Option<&'n str> {
+        let Found::Flag(flag) = node.found else {
+            return text_of(node);
+        };
+        let mut names = self.conditions.keys();
+        let name = names.find(|name| flag_of_template(name) == Some(flag))?;
+        let is_only = !names.any(|name| flag_of_template(name) == Some(flag));
+        is_only.then_some(name)
+    }
+
     /// Whether a condition of the template holds.
     pub(super) fn condition(&self, name: &str) -> Truth {
         let Some(node) = self.conditions.get(name) else {
@@ -206,7 +217,9 @@ impl<'i> Resolver<'i> {
             _ => std::slice::from_ref(node),
         };
         match (key.as_str(), arguments) {
-            ("Condition", [name]) => text_of(name).map_or_else(unknown, |name| self.condition(name)),
+            ("Condition", [name]) => self
+                .condition_name(name)
+                .map_or_else(unknown, |name| self.condition(name)),
             ("Fn::Equals", [one, other]) => equal(&self.value(one), &self.value(other)),
             ("Fn::Not", [one]) => match self.truth(one) {
                 Truth::Known(truth) => Truth::Known(!truth),

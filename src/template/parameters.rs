@@ -10,7 +10,7 @@ use crate::manifest::text::{Field, Found, Node, shown};
 ///
 /// # Errors
 ///
-/// A value is given to a parameter that the template does not have.
+/// A value is given to a parameter that the template does not have, or that is not one of its `AllowedValues`.
 pub(super) fn values(
     declared: Vec<Field>,
     given: &BTreeMap<String, String>,
@@ -40,6 +40,44 @@ pub(super) fn values(
         .collect()
 }
 
+/// Refuses a value that CloudFormation would refuse.
+fn check(name: &str, value: &str, kind: &str, fields: &BTreeMap<String, Node>) -> Result<(), Mistake> {
+    let text = |node: &Node| match &node.found {
+        Found::Text(text) | Found::Number(text) => Some(text.clone()),
+        Found::Flag(flag) => Some(flag.to_string()),
+        _ => None,
+    };
+    let Some(field) = fields.get("AllowedValues") else {
+        return Ok(());
+    };
+    let Found::List(nodes) = &field.found else {
+        return Ok(());
+    };
+    // What is no single value, CloudFormation would refuse itself.
+    let Some(allowed) = nodes.iter().map(text).collect::<Option<Vec<String>>>() else {
+        return Ok(());
+    };
+    let is_same = |one: &String| {
+        let numbers = (one.parse::<f64>(), value.parse::<f64>());
+        one == value
+            || kind.contains("Number") && matches!(numbers, (Ok(one), Ok(other)) if one.total_cmp(&other).is_eq())
+    };
+    if allowed.iter().any(is_same) {
+        return Ok(());
+    }
+    let listed: Vec<String> = allowed.iter().take(20).map(|value| shown(value).to_string()).collect();
+    let message = format!(
+        "parameter {name} cannot be {}: its AllowedValues are {}{}",
+        shown(value),
+        listed.join(", "),
+        if allowed.len() > listed.len() { ", …" } else { "" }
+    );
+    Err(Mistake {
+        spot: Some(field.spot),
+        message,
+    })
+}
+
 fn value(name: &str, declared: Node, given: Option<&String>) -> Result<Value, Mistake> {
     let fields: BTreeMap<String, Node> = table(declared, name)?
         .into_iter()
@@ -51,6 +89,17 @@ fn value(name: &str, declared: Node, given: Option<&String>) -> Result<Value, Mi
         _ => None,
     };
     let kind = text("Type").unwrap_or_default();
+    let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
+    if let Some(given) = given.filter(|_| !kind.starts_with("AWS::SSM::")) {
+        let each: Vec<&str> = if is_list {
+            given.split(',').map(str::trim).collect()
+        } else {
+            vec![given]
+        };
+        for value in each {
+            check(name, value, &kind, &fields)?;
+        }
+    }
     if text("NoEcho").is_some_and(|flag| flag.eq_ignore_ascii_case("true")) {
         return Ok(Value::Unknown(format!("parameter {name} is NoEcho")));
     }
@@ -62,7 +111,7 @@ fn value(name: &str, declared: Node, given: Option<&String>) -> Result<Value, Mi
     let Some(text) = given.cloned().or_else(|| text("Default")) else {
         return Ok(Value::Unknown(format!("parameter {name} has no value")));
     };
-    if kind == "CommaDelimitedList" || kind.starts_with("List<") {
+    if is_list {
         let parts = text.split(',').map(|part| Value::Text(part.trim().to_owned()));
         return Ok(Value::List(if text.is_empty() { Vec::new() } else { parts.collect() }));
     }

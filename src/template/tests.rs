@@ -309,3 +309,67 @@ fn a_long_row_of_conditions_ends() {
         Some("too many conditions depend on one another")
     );
 }
+
+/// CloudFormation reads YAML 1.1: `yes`, `no`, `on` and `off` without quotes are flags, and `y` and `n` are texts.
+#[test]
+fn flags_are_those_of_cloudformation() {
+    for (written, read) in [
+        ("yes", json!(true)),
+        ("Yes", json!(true)),
+        ("ON", json!(true)),
+        ("true", json!(true)),
+        ("no", json!(false)),
+        ("Off", json!(false)),
+        ("False", json!(false)),
+        ("y", json!("y")),
+        ("n", json!("n")),
+        ("yEs", json!("yEs")),
+        ("'yes'", json!("yes")),
+        ("\"off\"", json!("off")),
+        ("!Sub no", json!("no")),
+        ("!Join ['-', [on, x]]", json!("true-x")),
+        ("[no, 'no']", json!([false, "no"])),
+    ] {
+        assert_eq!(resolved(written), read, "{written}");
+    }
+    // What a parameter has is a text, to which it is compared.
+    for (default, given, compared, holds) in [
+        ("yes", None, "yes", true),
+        ("yes", None, "'true'", true),
+        ("yes", None, "'yes'", false),
+        ("'yes'", None, "yes", false),
+        ("'yes'", None, "'yes'", true),
+        ("yes", Some("yes"), "yes", false),
+        ("yes", Some("yes"), "'yes'", true),
+        ("yes", Some("true"), "on", true),
+        ("no", None, "off", true),
+    ] {
+        let text = format!(
+            "Parameters:\n  P: {{Type: String, Default: {default}}}\nConditions:\n  C: !Equals [!Ref P, {compared}]\nResources:\n  A: {{Type: T, Condition: C}}\n"
+        );
+        let given: Vec<(&str, &str)> = given.map(|given| ("P", given)).into_iter().collect();
+        let template = Template::read(&text, &inputs(&given)).unwrap();
+        assert_eq!(
+            template.resource("A").is_some(),
+            holds,
+            "{default} {given:?} {compared}"
+        );
+    }
+    // A condition may have such a name.
+    for (conditions, name, is_known) in [
+        ("No: !Equals [a, b]", "No", true),
+        ("No: !Equals [a, b]", "'No'", true),
+        ("No: !Equals [a, b]\n  Yes: !Equals [a, a]", "No", true),
+        ("No: !Equals [a, b]\n  off: !Equals [a, a]", "No", false),
+        ("No: !Equals [a, b]\n  off: !Equals [a, a]", "'No'", true),
+        ("C: !Equals [a, b]", "No", false),
+    ] {
+        let text = format!(
+            "Conditions:\n  {conditions}\nResources:\n  A: {{Type: T, Condition: {name}}}\n  B: {{Type: T, Properties: {{V: !If [{name}, x, z]}}}}\n"
+        );
+        let template = Template::read(&text, &inputs(&[])).unwrap();
+        assert_eq!(template.left_out.len(), usize::from(is_known), "{conditions} {name}");
+        let chosen = told(&template.resource("B").unwrap().properties["V"]);
+        assert_eq!(chosen == json!("z"), is_known, "{conditions} {name}: {chosen}");
+    }
+}

@@ -356,3 +356,105 @@ fn the_commands_of_the_workflows_work() {
         assert!(!run.stdout.is_empty(), "{command}");
     }
 }
+
+/// A change set, or a stack that is named by its ARN, is judged in its own account and Region only.
+#[test]
+fn what_is_elsewhere_is_refused() {
+    const HERE: &str = "account 123456789012 in eu-central-1";
+    let shell = shell();
+    let path = shell.folder.path().join("changes.json");
+    for (region, account, is_here) in [
+        ("eu-central-1", "123456789012", true),
+        ("eu-central-1", "999999999999", false),
+        ("us-east-1", "123456789012", false),
+    ] {
+        let arn = |what: &str| format!("arn:aws:cloudformation:{region}:{account}:{what}/0a1b2c3d-0000");
+        let mut runs = Vec::new();
+        for (key, id) in [("StackId", arn("stack/shop")), ("ChangeSetId", arn("changeSet/c"))] {
+            let set = json!({"ChangeSetName": "c", "Status": "CREATE_COMPLETE", "Changes": [], key: id});
+            fs::write(&path, set.to_string()).unwrap();
+            runs.push(shell.run(&format!("{IMPACT} --template changes.json --output json")));
+        }
+        let stack = arn("stack/shop");
+        runs.push(shell.run(&format!(
+            "{IMPACT} --template template.yaml --stack {stack} --output json"
+        )));
+        for run in runs {
+            let document = run.json();
+            if is_here {
+                assert_eq!(run.status, Some(0), "{document:#}");
+                continue;
+            }
+            let told = document["error"]["message"].as_str().unwrap();
+            assert_eq!(
+                (run.status, &document["error"]["code"]),
+                (Some(1), &json!("template")),
+                "{document:#}"
+            );
+            let found = format!("account {account} in {region}");
+            assert!(told.contains(HERE) && told.contains(&found), "{told}");
+        }
+    }
+    for stack in [
+        "arn:aws:s3:::bucket",
+        "arn:aws:cloudformation:eu-central-1:123456789012:changeSet/c/1",
+        "arn:",
+    ] {
+        let run = shell.run(&format!("{IMPACT} --template template.yaml --stack {stack}"));
+        assert_eq!(run.status, Some(1), "{stack}: {}", run.stdout);
+        assert!(run.stderr.contains("is not the ARN of a stack"), "{}", run.stderr);
+    }
+}
+
+/// What CloudFormation would refuse is refused: the answer would be about a stack that cannot be.
+#[test]
+fn parameters_that_cannot_be_are_refused() {
+    let shell = shell();
+    let parameters = "
+  Stage: {Type: String, AllowedValues: [live, test]}
+  Count: {Type: Number, AllowedValues: [1, 2.5]}
+  Zones: {Type: CommaDelimitedList, AllowedValues: [a, b]}
+  Secret: {Type: String, NoEcho: true, AllowedValues: [x]}
+  Extra:";
+    let text = TEMPLATE.replacen("\n  Extra:", parameters, 1);
+    fs::write(shell.folder.path().join("stages.yaml"), text).unwrap();
+    for (given, refused) in [
+        ("Stage=live", None),
+        (
+            "Stage=prod",
+            Some("parameter Stage cannot be prod: its AllowedValues are live, test"),
+        ),
+        (
+            "Stage=Live",
+            Some("parameter Stage cannot be Live: its AllowedValues are live, test"),
+        ),
+        ("Count=1.0", None),
+        (
+            "Count=3",
+            Some("parameter Count cannot be 3: its AllowedValues are 1, 2.5"),
+        ),
+        ("Zones=a,b", None),
+        (
+            "Zones=a,c",
+            Some("parameter Zones cannot be c: its AllowedValues are a, b"),
+        ),
+        (
+            "Secret=y",
+            Some("parameter Secret cannot be y: its AllowedValues are x"),
+        ),
+        (
+            "Stage=live --parameter Stage=test",
+            Some("parameter Stage is given twice: live and test"),
+        ),
+        ("Stage=live --parameter Count=1", None),
+    ] {
+        let run = shell.run(&format!("{IMPACT} --template stages.yaml --parameter {given}"));
+        let status = i32::from(refused.is_some());
+        assert_eq!(run.status, Some(status), "{given}: {}{}", run.stdout, run.stderr);
+        assert!(
+            run.stderr.contains(refused.unwrap_or_default()),
+            "{given}: {}",
+            run.stderr
+        );
+    }
+}

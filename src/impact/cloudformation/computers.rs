@@ -53,7 +53,7 @@ pub(super) fn delete(stack: &Stack, item: &Item, future: &mut Future) {
     if let Some(why) = &item.doubt {
         let about = about(&item.kind, id);
         if about != About::Everything && !leaves_a_member(stack, item, id) {
-            future.not_known(by, about, Layer::Resource, why.as_str());
+            future.may_be_deleted(by, about, why);
         }
         return;
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::items::{Action, Item, Stack};
-use crate::impact::future::{Future, Known, NewGroup, Ways};
+use crate::account::SecurityGroupEntry;
+use crate::impact::future::{AtMost, Future, Known, NewGroup, Traffic, Ways};
 use crate::impact::rules::traffic;
 use crate::model::{Direction, Peer, Protocol, Rule};
 use crate::template::Value;
@@ -15,6 +16,9 @@ const LISTS: [(&str, Direction); 2] = [
     ("SecurityGroupIngress", Direction::Ingress),
     ("SecurityGroupEgress", Direction::Egress),
 ];
+
+/// Rules that may only go.
+const FEWER: (Ways, AtMost) = (Ways::LESS, AtMost::NOTHING);
 
 fn direction(kind: &str) -> Option<Direction> {
     match kind {
@@ -53,13 +57,13 @@ pub(super) fn delete(_: &Stack, item: &Item, future: &mut Future) {
     if item.action == Action::Replace && item.is_retained && item.before.is_none() {
         let by = &item.logical_id;
         let why = format!("group {id} stays when {by} is created anew, but its rules go if the template gave it them");
-        return future.doubtful_rules(by, Some(id), Ways::LESS, &why);
+        return future.doubtful_rules(by, Some(id), FEWER, &why);
     }
     if !item.deletes() {
         return;
     }
     match &item.doubt {
-        Some(why) => future.doubtful_rules(&item.logical_id, Some(id), Ways::LESS, why),
+        Some(why) => future.doubtful_rules(&item.logical_id, Some(id), FEWER, why),
         None => future.delete_group(&item.logical_id, id),
     }
 }
@@ -72,12 +76,37 @@ pub(super) fn remove_rules(stack: &Stack, item: &Item, future: &mut Future) {
     let by = item.logical_id.as_str();
     let before = Value::Table(item.before.clone().unwrap_or_default());
     let rule = rule(stack, &before);
+    if let Some(why) = item.doubt.as_ref().filter(|_| item.action == Action::Delete) {
+        let Ok(Some(group)) = stack.text(before.field("GroupId")) else {
+            return;
+        };
+        let is_there = match &rule {
+            Ok(rule) => {
+                let mut groups = future.document.security_groups.iter();
+                let found = groups.find(|entry| entry.group_id == group);
+                let has = |entry: &SecurityGroupEntry| {
+                    entry.to_model().rules(direction).iter().any(|has| has.is_same_as(rule))
+                };
+                let stays = || {
+                    rules_elsewhere(stack, &group, direction)
+                        .iter()
+                        .any(|stays| stays.is_same_as(rule))
+                };
+                found.is_some_and(has) && !stays()
+            }
+            Err(_) => true,
+        };
+        if is_there {
+            future.doubtful_rules(by, Some(&group), FEWER, why);
+        }
+        return;
+    }
     match (stack.text(before.field("GroupId")), rule) {
         (Ok(Some(group)), Ok(rule)) => future.change_rules(by, &group, direction, (&[rule], &[])),
-        (Ok(Some(group)), Err(why)) => future.doubtful_rules(by, Some(&group), Ways::LESS, &why),
+        (Ok(Some(group)), Err(why)) => future.doubtful_rules(by, Some(&group), FEWER, &why),
         _ => {
             let why = format!("the group of {by} is not known");
-            future.doubtful_rules(by, None, Ways::LESS, &why);
+            future.doubtful_rules(by, None, FEWER, &why);
         }
     }
 }
@@ -95,15 +124,16 @@ pub(super) fn add_rules(stack: &Stack, item: &Item, future: &mut Future) {
             ..ways(direction)
         };
         let after = Value::Table(item.after.clone());
+        let at_most = AtMost::of(direction, traffic_of(stack, &after).ok());
         match (stack.needed(item, "GroupId"), rule(stack, &after)) {
             (Ok(group), Ok(rule)) if item.doubt.is_none() => {
                 future.change_rules(by, &group, direction, (&[], &[rule]));
             }
             (Ok(group), rule) => {
                 let why = item.doubt.clone().or(rule.err()).unwrap_or_default();
-                future.doubtful_rules(by, Some(&group), ways, &why);
+                future.doubtful_rules(by, Some(&group), (ways, at_most), &why);
             }
-            (Err(why), _) => future.doubtful_rules(by, None, self::ways(direction), &why),
+            (Err(why), _) => future.doubtful_rules(by, None, (self::ways(direction), at_most), &why),
         }
     }
     if item.kind == GROUP {
@@ -116,7 +146,7 @@ fn in_group(stack: &Stack, item: &Item, future: &mut Future) {
     let by = item.logical_id.as_str();
     let id = item.id().to_owned();
     if let Some(why) = &item.doubt {
-        return future.doubtful_rules(by, Some(&id), Ways::ANY, why);
+        return future.doubtful_rules(by, Some(&id), (Ways::ANY, AtMost::everything()), why);
     }
     for (key, direction) in LISTS {
         let is_as_known = item.before.is_none() && !item.creates();
@@ -124,7 +154,7 @@ fn in_group(stack: &Stack, item: &Item, future: &mut Future) {
         if !item.differs(key) && !is_as_known {
             continue;
         }
-        let (rules, doubt) = rules(stack, item.property(key));
+        let (rules, doubts) = rules(stack, item.property(key));
         let before = match &item.before {
             Some(_) if !item.creates() => self::rules(stack, item.property_before(key)).0,
             _ => Vec::new(),
@@ -139,8 +169,9 @@ fn in_group(stack: &Stack, item: &Item, future: &mut Future) {
             further(item, future, (&id, direction), &given);
         }
         future.change_rules(by, &id, direction, (&removed, &added));
-        if let Some(why) = doubt {
-            future.doubtful_rules(by, Some(&id), ways(direction), &why);
+        for (why, traffic) in doubts {
+            let at_most = AtMost::of(direction, traffic);
+            future.doubtful_rules(by, Some(&id), (ways(direction), at_most), &why);
         }
     }
 }
@@ -185,21 +216,27 @@ fn further(item: &Item, future: &mut Future, (id, direction): (&str, Direction),
             "group {id} has an {direction} rule that the template does not give {}: it goes if the template gave it before",
             item.logical_id
         );
-        future.doubtful_rules(&item.logical_id, Some(id), Ways::LESS, &why);
+        future.doubtful_rules(&item.logical_id, Some(id), FEWER, &why);
     }
 }
 
-/// The rules in a list, and why they are not all.
-fn rules(stack: &Stack, list: &Value) -> (Vec<Rule>, Option<String>) {
+/// The rules in a list; why they are not all, and what the others let pass where that is known.
+fn rules(stack: &Stack, list: &Value) -> (Vec<Rule>, Vec<(String, Option<Traffic>)>) {
     let mut rules = Vec::new();
-    let mut doubt = None;
+    let mut doubts = Vec::new();
     for element in list.elements() {
         match rule(stack, element) {
             Ok(rule) => rules.push(rule),
-            Err(why) => doubt = Some(why),
+            Err(why) => doubts.push((why, traffic_of(stack, element).ok())),
         }
     }
-    (rules, doubt)
+    (rules, doubts)
+}
+
+/// What a rule lets pass, from or to wherever.
+fn traffic_of(stack: &Stack, value: &Value) -> Known<Traffic> {
+    let text = |key: &str| stack.text(value.field(key));
+    traffic([text("IpProtocol")?, text("FromPort")?, text("ToPort")?])
 }
 
 /// A rule.
@@ -208,7 +245,7 @@ fn rule(stack: &Stack, value: &Value) -> Known<Rule> {
         return Err(why.clone());
     }
     let text = |key: &str| stack.text(value.field(key));
-    let (protocol, ports) = traffic([text("IpProtocol")?, text("FromPort")?, text("ToPort")?])?;
+    let (protocol, ports) = traffic_of(stack, value)?;
     let peers = [
         text("CidrIp")?.map(Peer::Cidr),
         text("CidrIpv6")?.map(Peer::Cidr),

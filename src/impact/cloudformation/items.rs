@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::computers;
 use crate::account::{AccountDocument, Tag};
 use crate::impact::future::{Ids, Known};
-use crate::template::{Template, Value};
+use crate::template::{Resource, Template, Value};
 
 /// What a change set has where a value is known only later.
 const LATER: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
@@ -142,6 +142,9 @@ impl Stack {
                     continue;
                 }
             };
+            let of_another = physical_id
+                .as_ref()
+                .and_then(|id| of_another(&account, stack, (&logical_id, &kind), id));
             items.push(Item {
                 action: if physical_id.is_some() {
                     Action::Change
@@ -149,7 +152,7 @@ impl Stack {
                     Action::Create
                 },
                 placeholder: placeholder(&kind, number),
-                doubt: resource.doubt.clone(),
+                doubt: resource.doubt.clone().or(of_another),
                 is_retained: resource.is_retained,
                 before: None,
                 after: resource.properties.clone(),
@@ -160,6 +163,9 @@ impl Stack {
         }
         let mut stack_of = Self { items, unread, account };
         stack_of.replace();
+        for resource in &template.left_out {
+            stack_of.leave_out(stack, resource);
+        }
         if let Some(stack) = stack {
             stack_of.miss(stack);
         }
@@ -195,6 +201,52 @@ impl Stack {
         differs("GroupName", &group.group_name)
             || differs("GroupDescription", &group.description)
             || differs("VpcId", &group.vpc_id)
+    }
+
+    /// Notes what goes if the stack has a resource whose condition is false.
+    fn leave_out(&mut self, stack: Option<&str>, resource: &Resource) {
+        let Resource {
+            logical_id,
+            kind,
+            properties,
+            ..
+        } = resource;
+        let is_rule = RULES.contains(&kind.as_str());
+        let ids: Vec<Option<String>> = if is_rule {
+            vec![None]
+        } else if KINDS.contains(&kind.as_str()) {
+            let found = match physical_id(&self.account, stack, logical_id, kind, properties) {
+                Ok(found) => found.into_iter().collect(),
+                Err(_) => tagged_as(&self.account, stack, logical_id, kind),
+            };
+            let is_its_own = |id: &String| {
+                let mut items = self.items.iter();
+                !items.any(|item| item.kind == *kind && item.physical_id.as_ref() == Some(id))
+                    && of_another(&self.account, stack, (logical_id, kind), id).is_none()
+            };
+            found.into_iter().filter(is_its_own).map(Some).collect()
+        } else {
+            Vec::new()
+        };
+        for physical_id in ids {
+            let what = match &physical_id {
+                Some(id) => format!("{} {id}", word(kind)),
+                None => "its rule".to_owned(),
+            };
+            self.items.push(Item {
+                placeholder: placeholder("", self.items.len()),
+                doubt: Some(format!(
+                    "the condition of {logical_id} is false: {what} is deleted if the stack has it, unless it is retained"
+                )),
+                kind: kind.clone(),
+                action: Action::Delete,
+                is_retained: false,
+                physical_id,
+                before: is_rule.then(|| properties.clone()),
+                after: Properties::new(),
+                logical_id: logical_id.clone(),
+            });
+        }
     }
 
     /// Notes what the stack has, and the template has not.
@@ -310,6 +362,9 @@ fn tag<'t>(tags: &'t [Tag], key: &str) -> Option<&'t str> {
     Some(&tag.value)
 }
 
+/// The types of rules that are resources of their own.
+const RULES: [&str; 2] = ["AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"];
+
 /// The types of which the account document has tags.
 const KINDS: [&str; 7] = [
     "AWS::EC2::SecurityGroup",
@@ -364,6 +419,37 @@ fn placeholder(kind: &str, number: usize) -> String {
     format!("{prefix}-planned{number:05}")
 }
 
+/// The resources of the account that have the logical id of a template's resource in their tags.
+fn tagged_as(account: &AccountDocument, stack: Option<&str>, logical_id: &str, kind: &str) -> Vec<String> {
+    let is_it = |tags: &[Tag]| {
+        tag(tags, LOGICAL) == Some(logical_id) && stack.is_none_or(|stack| tag(tags, STACK) == Some(stack))
+    };
+    let tagged = tagged(account, kind).into_iter().filter(|(_, tags)| is_it(tags));
+    tagged.map(|(id, _)| id.clone()).collect()
+}
+
+/// Why a resource that was found for a template's is not known to be it: its tags say that it is another one.
+fn of_another(
+    account: &AccountDocument,
+    stack: Option<&str>,
+    (logical_id, kind): (&str, &str),
+    id: &str,
+) -> Option<String> {
+    let mut tagged = tagged(account, kind).into_iter();
+    let (_, tags) = tagged.find(|(found, _)| *found == id)?;
+    let (of, as_id) = (tag(tags, STACK), tag(tags, LOGICAL));
+    let is_other = stack.is_some() && of.is_some() && of != stack || as_id.is_some_and(|found| found != logical_id);
+    is_other.then(|| {
+        format!(
+            "{} {id} is {} of stack {}, and cannot be {logical_id} of {}, too: what is done with it is not known",
+            word(kind),
+            as_id.unwrap_or("a resource"),
+            of.unwrap_or("another name"),
+            stack.map_or_else(|| "this template".to_owned(), |stack| format!("stack {stack}")),
+        )
+    })
+}
+
 /// The resource that a template's stands for, where it is there already: by its tags, by its name in the template, or by the
 /// name that CloudFormation makes up of the stack's and its own.
 fn physical_id(
@@ -373,13 +459,8 @@ fn physical_id(
     kind: &str,
     properties: &Properties,
 ) -> Known<Option<String>> {
-    let is_it = |tags: &[Tag]| {
-        tag(tags, LOGICAL) == Some(logical_id) && stack.is_none_or(|stack| tag(tags, STACK) == Some(stack))
-    };
-    let tagged = tagged(account, kind).into_iter().filter(|(_, tags)| is_it(tags));
-    let tagged: Vec<&String> = tagged.map(|(id, _)| id).collect();
-    match tagged.as_slice() {
-        [id] => return Ok(Some((*id).clone())),
+    match tagged_as(account, stack, logical_id, kind).as_slice() {
+        [id] => return Ok(Some(id.clone())),
         [_, _, ..] => {
             return Err(format!(
                 "several resources have the logical id {logical_id}: name the stack with --stack"
@@ -398,9 +479,12 @@ fn physical_id(
         "AWS::RDS::DBProxy" => account.db_proxies.iter().map(|proxy| &proxy.name).collect(),
         "AWS::RDS::DBSubnetGroup" => account.db_subnet_groups.iter().map(|group| &group.name).collect(),
         "AWS::EC2::SecurityGroup" => {
-            let name = properties.get("GroupName").and_then(Value::text);
-            let mut groups = account.security_groups.iter();
-            let group = groups.find(|group| Some(group.group_name.as_str()) == name);
+            let text = |key: &str| properties.get(key).and_then(Value::text);
+            let (name, vpc) = (text("GroupName"), text("VpcId"));
+            let groups = account.security_groups.iter();
+            let groups = groups.filter(|group| Some(group.group_name.as_str()) == name);
+            // Names are unique in a VPC. One in another VPC can be what is created anew.
+            let group = groups.min_by_key(|group| vpc != Some(&group.vpc_id));
             return Ok(group.map(|group| group.group_id.clone()));
         }
         _ => return Ok(None),
@@ -420,10 +504,12 @@ fn physical_id(
                     "which resource {logical_id} is, is not known: name the stack with --stack"
                 ));
             };
-            let beginning = format!("{stack}-{logical_id}-").to_ascii_lowercase();
-            let mut made = names
-                .into_iter()
-                .filter(|name| name.to_ascii_lowercase().starts_with(&beginning));
+            // RDS keeps names in small letters; names of stacks, and of functions, differ by case.
+            let mut beginning = format!("{stack}-{logical_id}-");
+            if kind != "AWS::Lambda::Function" {
+                beginning.make_ascii_lowercase();
+            }
+            let mut made = names.into_iter().filter(|name| name.starts_with(&beginning));
             match (made.next(), made.next()) {
                 (found, None) => Ok(found.cloned()),
                 (_, Some(_)) => Err(format!(
@@ -441,6 +527,9 @@ pub struct ChangeSet {
     #[serde(default)]
     changes: Vec<Change>,
     pub(super) next_token: Option<String>,
+    stack_id: Option<String>,
+    #[serde(rename = "ChangeSetId")]
+    id: Option<String>,
     status: Option<String>,
     execution_status: Option<String>,
     status_reason: Option<String>,
@@ -470,6 +559,11 @@ struct ResourceChange {
 }
 
 impl ChangeSet {
+    /// The ARN by which it says of which account and Region it is.
+    pub(super) fn arn(&self) -> Option<&str> {
+        self.stack_id.as_deref().or(self.id.as_deref())
+    }
+
     /// Why it does not say what would be changed, if it does not.
     pub(super) fn not_ready(&self) -> Option<String> {
         let reason = self.status_reason.as_deref().unwrap_or("no reason is given");

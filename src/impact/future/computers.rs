@@ -427,7 +427,7 @@ impl Future {
         }
     }
 
-    fn set_groups(&mut self, by: &str, kind: DatabaseKind, id: &str, groups: Vec<String>) {
+    pub(super) fn set_groups(&mut self, by: &str, kind: DatabaseKind, id: &str, groups: Vec<String>) {
         let before: Vec<&VpcSecurityGroupMembership> = match kind {
             DatabaseKind::Cluster => {
                 let clusters = self.document.db_clusters.iter().filter(|cluster| cluster.id == id);

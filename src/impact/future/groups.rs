@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use super::{About, Future, Known, Layer, Ways};
-use crate::account::{IpPermission, SecurityGroupEntry, Tag};
+use super::{About, AtMost, Doubt, Future, Known, Layer, Touch, Ways};
+use crate::account::{AccountDocument, IpPermission, SecurityGroupEntry, Tag};
 use crate::model::{Direction, Peer, Protocol, Rule};
 
 /// The account of a group that is not in the account document, as snapshots have it.
@@ -141,13 +141,87 @@ impl Future {
         self.change_rules(by, group, direction, (&rules, &[]));
     }
 
-    /// Notes that rules of a group are not known.
-    pub fn doubtful_rules(&mut self, by: &str, group: Option<&str>, ways: Ways, why: &str) {
+    /// Notes that rules of a group are not known, and what they can let pass at most.
+    pub fn doubtful_rules(&mut self, by: &str, group: Option<&str>, (ways, at_most): (Ways, AtMost), why: &str) {
         let about = match group {
             Some(id) => About::Group(id.to_owned()),
             None => About::Everything,
         };
-        self.doubt(by, about, Layer::Groups, ways, why);
+        if ways.more {
+            self.possible_rules.insert((group.map(str::to_owned), at_most));
+        }
+        let touch = Touch {
+            by: by.to_owned(),
+            about,
+            layer: Layer::Groups,
+        };
+        // Rules that are only added are not what breaks a connection.
+        if ways.less {
+            self.touches.insert(touch.clone());
+        }
+        self.doubts.insert(Doubt {
+            touch,
+            ways,
+            why: why.to_owned(),
+            is_of_rules: true,
+            is_of_list: false,
+        });
+    }
+
+    /// The account with all that rules which are not known can let pass, from and to anywhere; none if there are no such rules.
+    pub fn at_most(&self) -> Option<AccountDocument> {
+        if self.possible_rules.is_empty() {
+            return None;
+        }
+        let mut document = self.document.clone();
+        for (group, AtMost { directions, traffic }) in &self.possible_rules {
+            let (protocol, ports) = traffic.clone().unwrap_or((Protocol::All, None));
+            let all = ["0.0.0.0/0", "::/0"].map(|range| {
+                IpPermission::from_rule(&Rule {
+                    protocol: protocol.clone(),
+                    ports,
+                    peer: Peer::Cidr(range.to_owned()),
+                    description: None,
+                })
+            });
+            let mut groups = document.security_groups.iter_mut();
+            let is_it = |entry: &&mut SecurityGroupEntry| group.as_ref().is_none_or(|group| *group == entry.group_id);
+            for entry in groups.by_ref().filter(is_it) {
+                for direction in directions {
+                    match direction {
+                        Direction::Ingress => entry.ip_permissions.extend(all.clone()),
+                        Direction::Egress => entry.ip_permissions_egress.extend(all.clone()),
+                    }
+                }
+            }
+        }
+        Some(document)
+    }
+
+    /// The account with the groups only that are certain in each list; none if there is no list of which some may be missing.
+    pub fn at_least(&self) -> Option<AccountDocument> {
+        if self.certain_groups.is_empty() {
+            return None;
+        }
+        let mut least = self.clone();
+        for (about, certain) in &self.certain_groups {
+            match about {
+                About::Function(name) => {
+                    let mut functions = least.document.functions.iter_mut();
+                    let function = functions.find(|function| function.function_name == *name)?;
+                    let config = function.vpc_config.as_mut()?;
+                    config.security_group_ids.retain(|id| certain.contains(id));
+                }
+                About::Database(kind, id) => least.set_groups("", *kind, id, certain.clone()),
+                About::Proxy(name) => {
+                    let mut proxies = least.document.db_proxies.iter_mut();
+                    let proxy = proxies.find(|proxy| proxy.name.eq_ignore_ascii_case(name))?;
+                    proxy.vpc_security_group_ids.retain(|id| certain.contains(id));
+                }
+                About::Everything | About::Vpc(_) | About::Group(_) => return None,
+            }
+        }
+        Some(least.document)
     }
 
     /// Deletes the groups that are to be deleted. One that something has stays: EC2 refuses to delete it.

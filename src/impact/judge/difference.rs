@@ -11,10 +11,13 @@ use crate::impact::{Effect, Judged, Path, Standing};
 /// How many reasons of one kind are reported for a connection.
 pub(super) const REASONS: usize = 3;
 
+/// The check of `diagnose` that security groups let the connection through.
+const OF_GROUPS: &str = "security-groups";
+
 /// On what of a path a check of `diagnose` is.
 fn layer(check: &str) -> Layer {
     match check {
-        "security-groups" => Layer::Groups,
+        OF_GROUPS => Layer::Groups,
         "network-acls" | "routes" | "subnets" | "dns" | "attached" => Layer::Network,
         _ => Layer::Resource,
     }
@@ -41,13 +44,21 @@ fn by<'t>(touches: impl Iterator<Item = &'t Touch>) -> Vec<String> {
     by.into_iter().cloned().collect()
 }
 
-/// What becomes of one connection.
-pub(super) fn difference(name: &str, was: &State, will_be: Option<&State>, future: &Future) -> Judged {
+/// What becomes of one connection. `bound` is how it will stand if what is
+/// not known of rules and lists does not turn out as in `will_be`: where the path is open, with the groups only that are certain;
+/// where it is not, with rules that let all through that they can.
+pub(super) fn difference(
+    name: &str,
+    was: &State,
+    (will_be, bound): (Option<&State>, Option<&State>),
+    future: &Future,
+) -> Judged {
     let mut on = was.on.clone();
     on.extend(will_be.iter().flat_map(|state| state.on.iter().cloned()));
     let touches = future.touches.iter().filter(|touch| on.contains(&touch.about));
     let doubts = future.doubts.iter().filter(|doubt| on.contains(&doubt.touch.about));
-    let (touches, doubts): (Vec<&Touch>, Vec<&Doubt>) = (touches.collect(), doubts.collect());
+    let doubts: Vec<&Doubt> = doubts.collect();
+    let touches: Vec<&Touch> = touches.chain(doubts.iter().map(|doubt| &doubt.touch)).collect();
     let mut told = Told::default();
     let Some(will_be) = will_be else {
         if !touches.is_empty() {
@@ -63,7 +74,7 @@ pub(super) fn difference(name: &str, was: &State, will_be: Option<&State>, futur
         };
         return told.judged(name, was.standing.clone(), after);
     };
-    path(&mut told, (was, will_be), &touches, &doubts);
+    path(&mut told, (was, will_be, bound), &touches, &doubts, future);
     openness(&mut told, (was, will_be), (&touches, &on), &doubts, future);
     let (before, after) = (&was.standing, &will_be.standing);
     if after.path == Path::Missing && told.effects.is_empty() {
@@ -82,10 +93,16 @@ pub(super) fn difference(name: &str, was: &State, will_be: Option<&State>, futur
 }
 
 /// Whether the function still reaches the database.
-fn path(told: &mut Told, (was, will_be): (&State, &State), touches: &[&Touch], doubts: &[&Doubt]) {
+fn path(
+    told: &mut Told,
+    (was, will_be, bound): (&State, &State, Option<&State>),
+    touches: &[&Touch],
+    doubts: &[&Doubt],
+    future: &Future,
+) {
     let (before, after) = (&was.standing, &will_be.standing);
     let all = || by(touches.iter().copied());
-    let uncertain = uncertain(will_be, doubts);
+    let uncertain = uncertain(will_be, bound, doubts);
     let could_pass = matches!(before.verdict, Some(Verdict::InSync | Verdict::Drifted));
     let is_open = after.path == Path::Open;
     let mut unjudged = will_be.unjudged.difference(&was.unjudged).peekable();
@@ -101,9 +118,9 @@ fn path(told: &mut Told, (was, will_be): (&State, &State), touches: &[&Touch], d
             .filter(|(check, _)| !was.failing.contains_key(*check));
         let new: Vec<(&String, &String)> = new.collect();
         let layers: BTreeSet<Layer> = new.iter().map(|(check, _)| layer(check)).collect();
-        let of_layers = touches.iter().copied().filter(|touch| layers.contains(&touch.layer));
-        let of_layers = by(of_layers);
-        let by = if of_layers.is_empty() { all() } else { of_layers };
+        let changed = || touches.iter().copied().filter(|touch| future.touches.contains(*touch));
+        let of_layers = by(changed().filter(|touch| layers.contains(&touch.layer)));
+        let by = if of_layers.is_empty() { by(changed()) } else { of_layers };
         told.add(
             Effect::Breaks,
             by,
@@ -161,13 +178,16 @@ fn follows(state: &State, check: &str, why: &str) -> bool {
     let is_only = why.contains("UNREACHABLE") && !why.contains("; and ");
     let fails = |check: &str| state.failing.contains_key(check);
     (check == "proxy-role" || check == "state" && is_only)
-        && ["security-groups", "network-acls", "routes"].into_iter().any(fails)
+        && [OF_GROUPS, "network-acls", "routes"].into_iter().any(fails)
 }
 
 /// What is not known and decides whether a path is open.
-fn uncertain<'d>(state: &State, doubts: &[&'d Doubt]) -> Vec<&'d Doubt> {
+fn uncertain<'d>(state: &State, bound: Option<&State>, doubts: &[&'d Doubt]) -> Vec<&'d Doubt> {
     if state.standing.path == Path::Open {
-        return doubts.iter().copied().filter(|doubt| doubt.ways.less).collect();
+        let found: Vec<&Doubt> = doubts.iter().copied().filter(|doubt| doubt.ways.less).collect();
+        let is_open_anyway = found.iter().all(|doubt| doubt.is_of_list)
+            && bound.is_some_and(|bound| bound.standing.path == Path::Open && bound.unjudged == state.unjudged);
+        return if is_open_anyway { Vec::new() } else { found };
     }
     // Each cause has to fall away for the path to be open.
     let causes = state.failing.iter().filter(|(check, why)| !follows(state, check, why));
@@ -176,7 +196,12 @@ fn uncertain<'d>(state: &State, doubts: &[&'d Doubt]) -> Vec<&'d Doubt> {
         let may = move |doubt: &&Doubt| {
             doubt.ways.more && (doubt.touch.layer == wanted || doubt.touch.layer == Layer::Resource)
         };
-        doubts.iter().copied().filter(may).collect::<Vec<_>>()
+        let found: Vec<&Doubt> = doubts.iter().copied().filter(may).collect();
+        // Rules in another direction, for another port or of another group do not help.
+        let is_blocked_anyway = wanted == Layer::Groups
+            && found.iter().all(|doubt| doubt.is_of_rules)
+            && bound.is_some_and(|state| state.failing.contains_key(OF_GROUPS));
+        if is_blocked_anyway { Vec::new() } else { found }
     };
     let by_layer: Vec<Vec<&Doubt>> = layers.into_iter().map(of).collect();
     if by_layer.is_empty() || by_layer.iter().any(Vec::is_empty) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::plan::{Change, Plan};
 use super::side::{Side, text, texts};
-use crate::impact::future::{Future, Known, NewGroup, Ways};
+use crate::impact::future::{AtMost, Future, Known, NewGroup, Traffic, Ways};
 use crate::impact::rules::{group_peer, traffic};
 use crate::model::{Direction, Peer, Rule};
 
@@ -67,7 +67,7 @@ pub(super) fn remove_rules(plan: &Plan, change: &Change, future: &mut Future) {
     }
     let (Ok(group), Ok((direction, rules))) = (side.needed("security_group_id"), rules(side, change)) else {
         let why = format!("what {} was is not known", change.address);
-        return future.doubtful_rules(&change.address, None, Ways::ANY, &why);
+        return future.doubtful_rules(&change.address, None, (Ways::LESS, AtMost::NOTHING), &why);
     };
     // A rule with a part that stays is added again.
     future.change_rules(&change.address, &group, direction, (&rules, &[]));
@@ -94,10 +94,14 @@ pub(super) fn add_rules(plan: &Plan, change: &Change, future: &mut Future) {
     } else {
         Ways::MORE
     };
+    let at_most = AtMost {
+        directions: directions(side, change),
+        traffic: traffic_of(side, change).ok(),
+    };
     match (side.needed("security_group_id"), rules(side, change)) {
         (Ok(group), Ok((direction, rules))) => future.change_rules(by, &group, direction, (&[], &rules)),
-        (Ok(group), Err(why)) => future.doubtful_rules(by, Some(&group), ways, &why),
-        (Err(why), _) => future.doubtful_rules(by, None, ways, &why),
+        (Ok(group), Err(why)) => future.doubtful_rules(by, Some(&group), (ways, at_most), &why),
+        (Err(why), _) => future.doubtful_rules(by, None, (ways, at_most), &why),
     }
 }
 
@@ -108,18 +112,41 @@ fn is_as_before(plan: &Plan, change: &Change) -> bool {
         && of(Side::before(plan, change)).is_some_and(|before| of(Side::after(plan, change)) == Some(before))
 }
 
+/// The directions that a rule resource can be of.
+fn directions(side: Side<'_>, change: &Change) -> Vec<Direction> {
+    match change.kind.as_str() {
+        "aws_vpc_security_group_ingress_rule" => vec![Direction::Ingress],
+        "aws_vpc_security_group_egress_rule" => vec![Direction::Egress],
+        _ => match side.needed("type").as_deref() {
+            Ok("ingress") => vec![Direction::Ingress],
+            Ok("egress") => vec![Direction::Egress],
+            _ => vec![Direction::Ingress, Direction::Egress],
+        },
+    }
+}
+
+/// What a rule resource lets pass, from or to wherever.
+fn traffic_of(side: Side<'_>, change: &Change) -> Known<Traffic> {
+    let protocol = if change.kind == "aws_security_group_rule" {
+        "protocol"
+    } else {
+        "ip_protocol"
+    };
+    traffic([side.text(protocol)?, side.text("from_port")?, side.text("to_port")?])
+}
+
 /// The rules of a rule resource.
 fn rules(side: Side<'_>, change: &Change) -> Known<(Direction, Vec<Rule>)> {
     match change.kind.as_str() {
-        "aws_vpc_security_group_ingress_rule" => Ok((Direction::Ingress, vec![single(side)?])),
-        "aws_vpc_security_group_egress_rule" => Ok((Direction::Egress, vec![single(side)?])),
+        "aws_vpc_security_group_ingress_rule" => Ok((Direction::Ingress, vec![single(side, change)?])),
+        "aws_vpc_security_group_egress_rule" => Ok((Direction::Egress, vec![single(side, change)?])),
         _ => {
             let direction = match side.needed("type")?.as_str() {
                 "ingress" => Direction::Ingress,
                 "egress" => Direction::Egress,
                 other => return Err(format!("{} is of type {other}", change.address)),
             };
-            let (protocol, ports) = traffic([side.text("protocol")?, side.text("from_port")?, side.text("to_port")?])?;
+            let (protocol, ports) = traffic_of(side, change)?;
             let mut peers = Vec::new();
             for key in ["cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids"] {
                 if side.has_unknown(key) {
@@ -152,12 +179,8 @@ fn rules(side: Side<'_>, change: &Change) -> Known<(Direction, Vec<Rule>)> {
 }
 
 /// The rule of a resource that is one.
-fn single(side: Side<'_>) -> Known<Rule> {
-    let (protocol, ports) = traffic([
-        side.text("ip_protocol")?,
-        side.text("from_port")?,
-        side.text("to_port")?,
-    ])?;
+fn single(side: Side<'_>, change: &Change) -> Known<Rule> {
+    let (protocol, ports) = traffic_of(side, change)?;
     let mut peers = Vec::new();
     for key in [
         "cidr_ipv4",
@@ -195,7 +218,7 @@ fn in_group(plan: &Plan, change: &Change, future: &mut Future) {
     };
     let id = match id {
         Ok(id) => id,
-        Err(why) => return future.doubtful_rules(by, None, Ways::ANY, &why),
+        Err(why) => return future.doubtful_rules(by, None, (Ways::ANY, AtMost::everything()), &why),
     };
     for (key, direction) in DIRECTIONS {
         let is_egress = direction == Direction::Egress;
@@ -207,7 +230,7 @@ fn in_group(plan: &Plan, change: &Change, future: &mut Future) {
                     less: !change.creates() || is_default,
                     opens: !is_egress,
                 };
-                future.doubtful_rules(by, Some(&id), ways, &after.why(key));
+                future.doubtful_rules(by, Some(&id), (ways, AtMost::of(direction, None)), &after.why(key));
             }
             continue;
         }
@@ -223,16 +246,18 @@ fn in_group(plan: &Plan, change: &Change, future: &mut Future) {
         } else {
             inline(own, key, &id).0
         };
-        let (rules, doubt) = inline(after, key, &id);
+        let (rules, doubts) = inline(after, key, &id);
         let removed: Vec<Rule> = before.iter().filter(|rule| !rules.contains(rule)).cloned().collect();
         let added: Vec<Rule> = rules.into_iter().filter(|rule| !before.contains(rule)).collect();
         future.change_rules(by, &id, direction, (&removed, &added));
-        match doubt {
-            None => {}
-            Some(Doubtful::Ranges(why)) if !is_egress => future.doubtful_rules(by, Some(&id), Ways::MORE, &why),
-            Some(Doubtful::Ranges(why) | Doubtful::Groups(why)) => {
-                future.doubtful_rules(by, Some(&id), Ways::MORE_INSIDE, &why);
-            }
+        for Doubtful { is_of_groups, traffic } in doubts {
+            let ways = if is_of_groups || is_egress {
+                Ways::MORE_INSIDE
+            } else {
+                Ways::MORE
+            };
+            let at_most = AtMost::of(direction, traffic);
+            future.doubtful_rules(by, Some(&id), (ways, at_most), &after.why(key));
         }
     }
 }
@@ -246,22 +271,20 @@ fn default_group(side: Side<'_>, future: &Future) -> Known<String> {
     found.ok_or_else(|| format!("the default group of {vpc} was not found in the account"))
 }
 
-/// What of a group's blocks is not known, and why.
-enum Doubtful {
-    /// Which groups they name.
-    Groups(String),
-    /// Anything else.
-    Ranges(String),
+/// A block of a group of which something is not known.
+struct Doubtful {
+    /// Whether it is only which groups it names.
+    is_of_groups: bool,
+    /// What it lets pass, where that is known.
+    traffic: Option<Traffic>,
 }
 
-/// The rules of a group's blocks, and why they are not all.
-fn inline(side: Side<'_>, key: &str, own: &str) -> (Vec<Rule>, Option<Doubtful>) {
+/// The rules of a group's blocks, and those of which something is not known.
+fn inline(side: Side<'_>, key: &str, own: &str) -> (Vec<Rule>, Vec<Doubtful>) {
     let mut rules = Vec::new();
-    let mut doubt = None;
+    let mut doubts = Vec::new();
     let blocks = side.value(key).as_array().map(Vec::as_slice).unwrap_or_default();
     let unknown = side.unknown_of(key).as_array().map(Vec::as_slice).unwrap_or_default();
-    let of_groups = |unknown: &&Value| unknown.get("security_groups") == Some(&Value::Bool(true));
-    let doubtful = unknown.iter().filter(of_groups).count();
     for (at, block) in blocks.iter().enumerate() {
         let field = |key: &str| block.get(key);
         let unknown = unknown.get(at).unwrap_or(&Value::Null);
@@ -272,7 +295,10 @@ fn inline(side: Side<'_>, key: &str, own: &str) -> (Vec<Rule>, Option<Doubtful>)
         };
         let numbers = ["protocol", "from_port", "to_port"].map(|key| field(key).and_then(text));
         let Ok((protocol, ports)) = traffic(numbers) else {
-            doubt = Some(Doubtful::Ranges(side.why(key)));
+            doubts.push(Doubtful {
+                is_of_groups: false,
+                traffic: None,
+            });
             continue;
         };
         let mut peers: Vec<Peer> = Vec::new();
@@ -284,24 +310,19 @@ fn inline(side: Side<'_>, key: &str, own: &str) -> (Vec<Rule>, Option<Doubtful>)
         if field("self") == Some(&Value::Bool(true)) {
             peers.push(group_peer(own));
         }
-        if ["cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "self"]
-            .into_iter()
-            .any(is_unknown)
-        {
-            doubt = Some(Doubtful::Ranges(side.why(key)));
+        let others = ["cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "self"];
+        let is_of_groups = !others.into_iter().any(is_unknown);
+        // The configuration does not show ids that stand in it literally.
+        if !is_of_groups || is_unknown("security_groups") {
+            doubts.push(Doubtful {
+                is_of_groups,
+                traffic: Some((protocol.clone(), ports)),
+            });
         }
         if is_unknown("security_groups") {
-            // The configuration says which groups all blocks name together.
+            // The configuration says what all blocks name together.
             let named = side.named(key);
-            match named.ids.as_slice() {
-                [(id, _)] if !named.is_partial => peers.push(group_peer(id)),
-                ids if doubtful == 1 && !named.is_partial && !ids.is_empty() => {
-                    peers.extend(ids.iter().map(|(id, _)| group_peer(id)));
-                }
-                _ => {}
-            }
-            // It does not show ids that stand in them literally.
-            doubt.get_or_insert_with(|| Doubtful::Groups(side.why(key)));
+            peers.extend(named.only_later().map(group_peer));
         }
         let rule = |peer| Rule {
             protocol: protocol.clone(),
@@ -312,5 +333,5 @@ fn inline(side: Side<'_>, key: &str, own: &str) -> (Vec<Rule>, Option<Doubtful>)
         let peers: BTreeMap<String, Peer> = peers.into_iter().map(|peer| (format!("{peer:?}"), peer)).collect();
         rules.extend(peers.into_values().map(rule));
     }
-    (rules, doubt)
+    (rules, doubts)
 }

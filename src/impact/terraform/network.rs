@@ -275,7 +275,9 @@ fn acl(plan: &Plan, change: &Change, future: &mut Future) {
         && (change.creates() || side.differs("subnet_ids"))
         && let Some(subnets) = side.ids("subnet_ids")
     {
-        if is_default {
+        if let Some(why) = subnets.more.as_ref().or(subnets.fewer.as_ref()).filter(|_| is_default) {
+            future.doubtful_acl(by, Some(&id), why);
+        } else if is_default {
             for subnet in subnets.ids {
                 future.associate_acl(by, &id, &subnet);
             }

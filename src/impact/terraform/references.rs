@@ -8,11 +8,22 @@ use super::side::text;
 /// How many modules and variables are followed from one expression.
 const DEEPEST: usize = 16;
 
+/// An id that an expression names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NamedId {
+    /// The id, or what stands for it.
+    pub(super) id: String,
+    /// The id that was there before.
+    pub(super) before: Option<String>,
+    /// Whether it is known only after apply.
+    pub(super) is_later: bool,
+}
+
 /// What an expression names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
-    /// The ids, or what stands for them, each with the id that was there before.
-    pub(super) ids: Vec<(String, Option<String>)>,
+    /// The ids, or what stands for them.
+    pub(super) ids: Vec<NamedId>,
     /// Whether it depends on something else, too, so that any of these may be missing and others may be there.
     pub(super) is_partial: bool,
     /// Whether something that it depends on is known only after apply.
@@ -20,6 +31,16 @@ pub(super) struct Named {
 }
 
 impl Named {
+    /// The only thing named that is known only after apply. Terraform evaluates an expression as far as it can, so that what is
+    /// known only after apply has it as a value, or as an element.
+    pub(super) fn only_later(&self) -> Option<&str> {
+        let mut later = self.ids.iter().filter(|named| named.is_later);
+        match (later.next(), later.next()) {
+            (Some(named), None) if !self.is_partial => Some(&named.id),
+            _ => None,
+        }
+    }
+
     fn partial() -> Self {
         Self {
             ids: Vec::new(),
@@ -192,9 +213,9 @@ impl Plan {
         let attribute = without_index(attribute);
         let before = change.before.get(attribute).and_then(text);
         let is_later = change.unknown.get(attribute) == Some(&Value::Bool(true));
-        let id = match change.after.get(attribute).and_then(text) {
-            Some(text) => text,
-            None if attribute == "id" && change.creates() => change.placeholder.clone(),
+        let (id, is_later) = match change.after.get(attribute).and_then(text) {
+            Some(text) => (text, is_later),
+            None if attribute == "id" && change.creates() => (change.placeholder.clone(), true),
             None => {
                 return Named {
                     is_later,
@@ -203,7 +224,7 @@ impl Plan {
             }
         };
         Named {
-            ids: vec![(id, before)],
+            ids: vec![NamedId { id, before, is_later }],
             is_partial: false,
             is_later,
         }
@@ -228,7 +249,11 @@ fn constants(value: &Value) -> Named {
         Value::Array(values) => values.iter().filter_map(text).collect(),
         value => text(value).into_iter().collect(),
     };
-    let ids = texts.into_iter().map(|id| (id.clone(), Some(id)));
+    let ids = texts.into_iter().map(|id| NamedId {
+        before: Some(id.clone()),
+        id,
+        is_later: false,
+    });
     Named {
         ids: ids.collect(),
         ..Named::default()

@@ -131,8 +131,8 @@ impl<'p> Side<'p> {
                 return Ok(None);
             }
             let named = self.named(key);
-            return match named.ids.as_slice() {
-                [(id, _)] if !named.is_partial => Ok(Some(id.clone())),
+            return match (named.ids.as_slice(), named.only_later()) {
+                ([_], Some(id)) => Ok(Some(id.to_owned())),
                 _ => Err(self.why(key)),
             };
         }
@@ -173,22 +173,33 @@ impl<'p> Side<'p> {
 
     /// A list of ids; none where it is not set.
     ///
-    /// Of a list that is known only after apply, the plan shows the resources that its expression names, and no ids that stand
-    /// in it literally. Those that are named are in it, and of others those that were in it before. If all that were are named
-    /// too, there are no others.
+    /// Of a list that is known only after apply, the plan shows what its expression names, but neither the expression nor ids
+    /// that stand in it literally. What is named may be in the list, or only be what decides, or be in a branch that is not
+    /// taken. Certain is the only one that is known only after apply: without it, Terraform would know the list. Of ids that are
+    /// not named, those that were in the list before may be in it; if all that were are named, there are no others.
     pub(super) fn ids(self, key: &str) -> Option<Ids> {
         let why = || self.why(key);
         if self.is_unknown(key) {
             let named = self.named(key);
             let before: BTreeSet<String> = texts(self.before.get(key)).into_iter().collect();
-            let named_before: BTreeSet<&String> = named.ids.iter().filter_map(|(_, before)| before.as_ref()).collect();
+            let named_before: BTreeSet<&String> = named.ids.iter().filter_map(|named| named.before.as_ref()).collect();
             let is_all = !before.is_empty() && before.iter().all(|id| named_before.contains(id));
-            let is_partial = named.is_partial || named.ids.is_empty();
+            let certain: Vec<String> = named.only_later().map(str::to_owned).into_iter().collect();
+            // Values of variables that decide are no ids.
+            let ids = named.ids.iter().map(|named| named.id.clone());
+            let ids: Vec<String> = ids
+                .filter(|id| id.starts_with("sg-") || id.starts_with("subnet-"))
+                .collect();
+            let is_partial = named.is_partial || ids.is_empty();
             return Some(Ids {
-                fewer: (named.is_partial && !named.ids.is_empty()).then(why),
+                fewer: ids
+                    .iter()
+                    .any(|id| !certain.contains(id))
+                    .then(|| format!("{}: what its expression names may be in it, or not", why())),
                 more: (is_partial || !is_all).then(why),
                 are_old: !is_partial && !before.is_empty(),
-                ids: named.ids.into_iter().map(|(id, _)| id).collect(),
+                certain,
+                ids,
             });
         }
         let values = self.value(key).as_array()?;
@@ -203,8 +214,8 @@ impl<'p> Side<'p> {
             let new: Vec<String> = named
                 .ids
                 .into_iter()
-                .map(|(id, _)| id)
-                .filter(|id| !ids.contains(id))
+                .filter(|named| named.is_later && !ids.contains(&named.id))
+                .map(|named| named.id)
                 .collect();
             if named.is_partial || new.len() != unknown {
                 more = Some(why());

@@ -1,4 +1,4 @@
-//! YAML 1.2, without what can make a small text large (anchors, aliases) or a value something else (tags). Templates of
+//! YAML 1.2, and in templates the flags of YAML 1.1, without what can make a small text large (anchors, aliases) or a value something else (tags). Templates of
 //! CloudFormation have tags: the short forms of its functions.
 
 use std::sync::LazyLock;
@@ -104,7 +104,10 @@ pub fn read(kind: Kind, text: &str) -> Result<Node, Mistake> {
                 }
                 has_content = has_content || !text.is_empty() || style != ScalarStyle::Plain;
                 let found = match style {
-                    ScalarStyle::Plain if function.is_none() => plain(&text),
+                    ScalarStyle::Plain if function.is_none() => match flag_of_template(&text) {
+                        Some(flag) if kind == Kind::Template => Found::Flag(flag),
+                        _ => plain(&text),
+                    },
                     _ => Found::Text(text.into_owned()),
                 };
                 called(function, Node { spot, found })
@@ -190,6 +193,17 @@ fn is_key_next(open: &[Open]) -> bool {
 
 fn spot(span: Span) -> Spot {
     Spot::Line(span.start.line().max(1))
+}
+
+/// The flag that a text without quotes is to CloudFormation, which reads YAML 1.1.
+///
+/// Source: `SnakeYAML` and `PyYAML`, which take `y` and `n` for texts.
+pub fn flag_of_template(text: &str) -> Option<bool> {
+    match text {
+        "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Some(true),
+        "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Some(false),
+        _ => None,
+    }
 }
 
 /// What a text without quotes is, by the core schema of YAML 1.2.

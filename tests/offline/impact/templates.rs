@@ -679,3 +679,203 @@ fn a_target_that_is_no_longer_named_is_not_taken_for_unchanged() {
     let doubts = future_of(&template(&text, &[])).doubts;
     assert!(doubts.iter().any(|doubt| doubt.touch.by == "Targets"), "{doubts:#?}");
 }
+
+/// A template for this stack, or for none that is named.
+fn template_for(stack: Option<&str>, text: &str) -> Change {
+    let inputs = Inputs {
+        stack: stack.map(str::to_owned),
+        ..Inputs::default()
+    };
+    Change::Template(Box::new(Template::read(text, &inputs).unwrap()), inputs.stack)
+}
+
+const FALSE: &str = "Conditions: {Off: !Equals [a, b], On: !Not [!Condition Off]}\nResources:\n";
+
+/// A resource whose condition is false goes if the stack has it: also where no stack is named.
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn a_resource_whose_condition_is_false_may_go() {
+    const KEPT: &str = "  Kept: {Type: AWS::Lambda::Function, Condition: On, Properties: {FunctionName: checkout, VpcConfig: {SubnetIds: [subnet-0a1a, subnet-0a1b], SecurityGroupIds: [sg-0f00, sg-0f01]}}}\n";
+    let resource = |id: &str, kind: &str, properties: &str| {
+        format!("  {id}: {{Type: 'AWS::{kind}', Condition: Off, Properties: {properties}}}\n")
+    };
+    let rule = |group: &str, source: &str, port: u16| {
+        let properties = format!(
+            "{{GroupId: {group}, SourceSecurityGroupId: {source}, IpProtocol: tcp, FromPort: {port}, ToPort: {port}}}"
+        );
+        resource("In", "EC2::SecurityGroupIngress", &properties)
+    };
+    let function = |id: &str| resource(id, "Lambda::Function", "{FunctionName: checkout}");
+    let group = resource(
+        "DatabaseGroup",
+        "EC2::SecurityGroup",
+        "{GroupDescription: x, VpcId: vpc-0a1b2c3d}",
+    );
+    let (tagged, untagged) = (with_stack as fn() -> AccountDocument, shop as fn() -> AccountDocument);
+    let (none, unknown) = (Effect::None, Effect::Unknown);
+    for (what, account, text, effect) in [
+        (
+            "a tagged function",
+            tagged,
+            resource("Checkout", "Lambda::Function", "{}"),
+            unknown,
+        ),
+        ("a function by its name", untagged, function("F"), unknown),
+        ("another's function", tagged, function("F"), none),
+        (
+            "another function",
+            untagged,
+            resource("F", "Lambda::Function", "{FunctionName: other}"),
+            none,
+        ),
+        (
+            "a function without a name",
+            untagged,
+            resource("F", "Lambda::Function", "{}"),
+            none,
+        ),
+        (
+            "a function that has its name by another condition",
+            untagged,
+            function("Gone") + KEPT,
+            none,
+        ),
+        (
+            "a tagged function whose name another gets",
+            tagged,
+            function("Checkout") + KEPT,
+            unknown,
+        ),
+        (
+            "a cluster by its name",
+            untagged,
+            resource(
+                "C",
+                "RDS::DBCluster",
+                "{DBClusterIdentifier: orders, Engine: aurora-postgresql}",
+            ),
+            unknown,
+        ),
+        (
+            "a tagged cluster",
+            tagged,
+            resource("Orders", "RDS::DBCluster", "{}"),
+            unknown,
+        ),
+        ("a tagged group", tagged, group.clone(), unknown),
+        (
+            "a group by its name",
+            untagged,
+            resource(
+                "G",
+                "EC2::SecurityGroup",
+                "{GroupName: rds-lambda-1, VpcId: vpc-0a1b2c3d}",
+            ),
+            unknown,
+        ),
+        (
+            "a rule that is there",
+            untagged,
+            rule("sg-0d01", "sg-0f01", 5432),
+            unknown,
+        ),
+        (
+            "a rule that is not there",
+            untagged,
+            rule("sg-0d01", "sg-0f01", 443),
+            none,
+        ),
+        (
+            "a rule of another group",
+            untagged,
+            rule("sg-0d00", "sg-0f01", 5432),
+            none,
+        ),
+        (
+            "a rule for whom is not known",
+            untagged,
+            rule("sg-0d01", "!ImportValue x", 5432),
+            unknown,
+        ),
+        (
+            "a rule of a group whose condition is false",
+            tagged,
+            group + &rule("!Ref DatabaseGroup", "sg-0f01", 5432),
+            unknown,
+        ),
+        (
+            "a rule that another gives",
+            untagged,
+            rule("sg-0d01", "sg-0f01", 5432)
+                + &rule("sg-0d01", "sg-0f01", 5432)
+                    .replace("  In:", "  In2:")
+                    .replace("Off", "On"),
+            none,
+        ),
+    ] {
+        for stack in [None, Some("shop")] {
+            let all = judged(&account(), &template_for(stack, &format!("{FALSE}{text}")));
+            let found = checkout(&all);
+            // With the stack's name, what it has besides may go, too.
+            let may_be_more = stack.is_some() && found.why.iter().any(|why| why.contains("the template has not"));
+            if !may_be_more {
+                assert_eq!(found.effect, effect, "{what}, {stack:?}: {found:#?}");
+            }
+        }
+    }
+}
+
+/// What is tagged as another stack's is not taken for this one's.
+#[test]
+fn a_resource_of_another_stack_is_not_this_ones() {
+    const TEXT: &str = "Resources:
+  Checkout:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: checkout
+      VpcConfig: {SubnetIds: [subnet-0a1a, subnet-0a1b], SecurityGroupIds: [sg-0f00]}
+";
+    let renamed = TEXT.replace("  Checkout:", "  Shop:");
+    let without_name = TEXT.replace("      FunctionName: checkout\n", "");
+    for (what, account, stack, text, effect) in [
+        ("its own", with_stack(), Some("shop"), TEXT, Effect::Breaks),
+        ("no stack is named", with_stack(), None, TEXT, Effect::Breaks),
+        ("no tags", shop(), Some("shop"), TEXT, Effect::Breaks),
+        ("another stack's", with_stack(), Some("other"), TEXT, Effect::Unknown),
+        ("in other letters", with_stack(), Some("Shop"), TEXT, Effect::Unknown),
+        ("another resource's", with_stack(), None, &renamed, Effect::Unknown),
+        (
+            "another stack's, without a name",
+            with_stack(),
+            Some("other"),
+            &without_name,
+            Effect::None,
+        ),
+    ] {
+        let all = judged(&account, &template_for(stack, text));
+        let found = checkout(&all);
+        assert_eq!(found.effect, effect, "{what}: {found:#?}");
+    }
+}
+
+/// Names that CloudFormation makes up begin with that of the stack, of which the case counts.
+#[test]
+fn a_made_up_name_has_the_case_of_its_stack() {
+    const TEXT: &str = "Resources:
+  F:
+    Type: AWS::Lambda::Function
+    Properties:
+      VpcConfig: {SubnetIds: [subnet-0a1a, subnet-0a1b], SecurityGroupIds: [sg-0f00]}
+";
+    let name = "shop-F-ABCDEFGHIJKL";
+    let text = serde_json::to_string(&shop()).unwrap();
+    let text = text
+        .replace(r#""FunctionName":"checkout""#, &format!(r#""FunctionName":"{name}""#))
+        .replace(":function:checkout", &format!(":function:{name}"));
+    let account: AccountDocument = serde_json::from_str(&text).unwrap();
+    for (stack, effect) in [("shop", Effect::Breaks), ("SHOP", Effect::None), ("sho", Effect::None)] {
+        let all = judged(&account, &template_for(Some(stack), TEXT));
+        let found = super::one(&all, &format!("cluster/orders:function/{name}"));
+        assert_eq!(found.effect, effect, "{stack}: {found:#?}");
+    }
+}

@@ -818,3 +818,409 @@ fn proxies_and_their_targets_are_judged() {
         assert_eq!(found.effect, effect, "{made:#}: {found:#?}");
     }
 }
+
+/// A change of an address, for a plan of several.
+fn change(address: &str, kind: &str, actions: &[&str], (before, after): (Value, Value), unknown: &Value) -> Value {
+    json!({
+        "address": address, "type": kind, "name": address,
+        "change": {"actions": actions, "before": before, "after": after, "after_unknown": unknown},
+    })
+}
+
+/// A rule whose source is not known hides a break only if it can let through what no longer passes.
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn a_rule_that_cannot_help_hides_no_break() {
+    const INGRESS: &str = "aws_vpc_security_group_ingress_rule";
+    const EGRESS: &str = "aws_vpc_security_group_egress_rule";
+    const RULE: &str = "aws_security_group_rule";
+    const PEER: &str = "referenced_security_group_id";
+    let function_cut = || {
+        let (before, after) = (attached(&["sg-0f00", "sg-0f01"]), attached(&["sg-0f00"]));
+        change(
+            "cut",
+            "aws_lambda_function",
+            UPDATE,
+            (function(&before), function(&after)),
+            &json!({}),
+        )
+    };
+    let deleted = |kind: &str, rule: Value| change("cut", kind, DELETE, (rule, Value::Null), &json!({}));
+    let (in_cut, out_cut) = (
+        || deleted(INGRESS, rule("sg-0d01", PEER, "sg-0f01")),
+        || deleted(EGRESS, rule("sg-0f01", PEER, "sg-0d01")),
+    );
+    let source = |kind: &str, group: Option<&str>, (protocol, from, to): (&str, u16, u16)| {
+        let mut rule = json!({"ip_protocol": protocol, "from_port": from, "to_port": to});
+        let mut unknown = json!({PEER: true});
+        match group {
+            Some(group) => rule["security_group_id"] = json!(group),
+            None => unknown["security_group_id"] = json!(true),
+        }
+        change("doubt", kind, CREATE, (Value::Null, rule), &unknown)
+    };
+    let port = ("tcp", 5432, 5432);
+    let (db, other_db, of_function) = (Some("sg-0d01"), Some("sg-0d00"), Some("sg-0f01"));
+    let inline = |key: &str, port: u16| {
+        let block = json!([{"protocol": "tcp", "from_port": port, "to_port": port}]);
+        let mut group = json!({"id": "sg-0d01", "name": "rds-lambda-1", "vpc_id": "vpc-0a1b2c3d"});
+        let before = group.clone();
+        group[key] = block;
+        let unknown = json!({key: [{"cidr_blocks": true}]});
+        change("doubt", "aws_security_group", UPDATE, (before, group), &unknown)
+    };
+    let old = |kind: Option<&str>, port: u16| {
+        let mut rule = json!({"security_group_id": "sg-0d01", "protocol": "tcp", "from_port": port, "to_port": port});
+        let mut unknown = json!({"source_security_group_id": true});
+        match kind {
+            Some(kind) => rule["type"] = json!(kind),
+            None => unknown["type"] = json!(true),
+        }
+        change("doubt", RULE, CREATE, (Value::Null, rule), &unknown)
+    };
+    let (breaks, unknown) = (Effect::Breaks, Effect::Unknown);
+    for (what, cut, doubts, effect) in [
+        ("no doubt", function_cut(), vec![], breaks),
+        (
+            "inbound for outbound",
+            function_cut(),
+            vec![source(INGRESS, db, port)],
+            breaks,
+        ),
+        (
+            "inbound, another group",
+            function_cut(),
+            vec![source(INGRESS, other_db, port)],
+            breaks,
+        ),
+        (
+            "inbound, any group",
+            function_cut(),
+            vec![source(INGRESS, None, port)],
+            breaks,
+        ),
+        (
+            "outbound for inbound",
+            in_cut(),
+            vec![source(EGRESS, of_function, port)],
+            breaks,
+        ),
+        (
+            "inbound for inbound",
+            in_cut(),
+            vec![source(INGRESS, db, port)],
+            unknown,
+        ),
+        (
+            "of the other group",
+            in_cut(),
+            vec![source(INGRESS, other_db, port)],
+            unknown,
+        ),
+        ("of any group", in_cut(), vec![source(INGRESS, None, port)], unknown),
+        (
+            "of the function's group",
+            in_cut(),
+            vec![source(INGRESS, of_function, port)],
+            breaks,
+        ),
+        (
+            "another port",
+            in_cut(),
+            vec![source(INGRESS, db, ("tcp", 443, 443))],
+            breaks,
+        ),
+        (
+            "a range of ports",
+            in_cut(),
+            vec![source(INGRESS, db, ("tcp", 5000, 6000))],
+            unknown,
+        ),
+        (
+            "another protocol",
+            in_cut(),
+            vec![source(INGRESS, db, ("udp", 5432, 5432))],
+            breaks,
+        ),
+        (
+            "all protocols",
+            in_cut(),
+            vec![source(INGRESS, db, ("-1", 0, 0))],
+            unknown,
+        ),
+        (
+            "outbound for outbound",
+            out_cut(),
+            vec![source(EGRESS, of_function, port)],
+            unknown,
+        ),
+        (
+            "one of two",
+            function_cut(),
+            vec![source(EGRESS, Some("sg-0f00"), port)],
+            breaks,
+        ),
+        (
+            "both",
+            function_cut(),
+            vec![source(EGRESS, Some("sg-0f00"), port), source(INGRESS, db, port)],
+            unknown,
+        ),
+        (
+            "in the group, inbound",
+            in_cut(),
+            vec![inline("ingress", 5432)],
+            unknown,
+        ),
+        (
+            "in the group, another port",
+            in_cut(),
+            vec![inline("ingress", 443)],
+            breaks,
+        ),
+        ("in the group, outbound", in_cut(), vec![inline("egress", 5432)], breaks),
+        ("an old rule", in_cut(), vec![old(Some("ingress"), 5432)], unknown),
+        (
+            "an old rule, outbound",
+            in_cut(),
+            vec![old(Some("egress"), 5432)],
+            breaks,
+        ),
+        (
+            "an old rule, another port",
+            in_cut(),
+            vec![old(Some("ingress"), 80)],
+            breaks,
+        ),
+        ("an old rule, either way", in_cut(), vec![old(None, 5432)], unknown),
+        (
+            "a list of groups, too",
+            in_cut(),
+            vec![
+                source(INGRESS, db, ("tcp", 443, 443)),
+                change(
+                    "list",
+                    "aws_rds_cluster",
+                    UPDATE,
+                    (cluster(&json!({})), cluster(&json!({}))),
+                    &json!({"vpc_security_group_ids": true}),
+                ),
+            ],
+            unknown,
+        ),
+    ] {
+        let changes: Vec<Value> = std::iter::once(cut).chain(doubts).collect();
+        let made = json!({"format_version": "1.2", "resource_changes": changes});
+        let all = judged(&shop(), &plan(&made));
+        let found = checkout(&all);
+        assert_eq!(found.effect, effect, "{what}: {found:#?}");
+        if effect == breaks {
+            // What may open the database is told besides.
+            let is_told = found.also.contains(&unknown);
+            assert_eq!(found.by.contains(&"doubt".to_owned()), is_told, "{what}: {found:#?}");
+            assert!(found.by.contains(&"cut".to_owned()), "{what}: {found:#?}");
+            continue;
+        }
+        let by = "doubt";
+        assert!(
+            found.by.iter().any(|found| found == by || found == "list"),
+            "{what}: {found:#?}"
+        );
+    }
+}
+
+/// What a list that is known only after apply names may be in it, or not: only what cannot be otherwise is certain.
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn what_a_list_names_may_be_in_it() {
+    const GROUP: &str = "aws_security_group";
+    let group = |name: &str, id: &str| {
+        let group = json!({"id": id, "name": name, "vpc_id": "vpc-0a1b2c3d", "ingress": [], "egress": []});
+        let mut kept = change(
+            &format!("{GROUP}.{name}"),
+            GROUP,
+            &["no-op"],
+            (group.clone(), group),
+            &json!({}),
+        );
+        kept["name"] = json!(name);
+        kept
+    };
+    let new = |name: &str, before: Value, has_rule: bool| {
+        let block = json!([{"protocol": "tcp", "from_port": 5432, "to_port": 5432, "security_groups": ["sg-0f01"]}]);
+        let ingress = if has_rule { block } else { json!([]) };
+        let after = json!({"name": name, "vpc_id": "vpc-0a1b2c3d", "ingress": ingress, "egress": []});
+        let actions: &[&str] = if before.is_null() {
+            CREATE
+        } else {
+            &["create", "delete"]
+        };
+        let mut new = change(
+            &format!("{GROUP}.{name}"),
+            GROUP,
+            actions,
+            (before, after),
+            &json!({"id": true}),
+        );
+        new["name"] = json!(name);
+        new
+    };
+    let out = || {
+        let rule = json!({"security_group_id": "sg-0f01", "cidr_ipv4": "10.0.0.0/8", "ip_protocol": "tcp", "from_port": 5432, "to_port": 5432});
+        change(
+            "out",
+            "aws_vpc_security_group_egress_rule",
+            CREATE,
+            (Value::Null, rule),
+            &json!({}),
+        )
+    };
+    let out_gone = || {
+        let rule = rule("sg-0f01", "referenced_security_group_id", "sg-0d01");
+        change(
+            "gone",
+            "aws_vpc_security_group_egress_rule",
+            DELETE,
+            (rule, Value::Null),
+            &json!({}),
+        )
+    };
+    // `db` is the group by which the function comes in, `admin` the other one of the cluster.
+    let kept = || {
+        vec![
+            group("db", "sg-0d01"),
+            group("admin", "sg-0d00"),
+            new("new", Value::Null, false),
+        ]
+    };
+    let of = |name: &str| [format!("{GROUP}.{name}.id"), format!("{GROUP}.{name}")];
+    let references = |names: &[&str]| -> Vec<String> {
+        let each = names.iter().map(|name| match *name {
+            variable if variable.contains("var.") || variable.contains("local.") => vec![variable.to_owned()],
+            name => of(name).to_vec(),
+        });
+        each.flatten().collect()
+    };
+    let (whole, last) = (json!(true), json!([false, true]));
+    let old = || json!({"id": "sg-0d01", "name": "db", "vpc_id": "vpc-0a1b2c3d", "ingress": [], "egress": []});
+    for (what, names, changes, (values, unknown), effect) in [
+        (
+            "a conditional",
+            vec!["var.c", "db", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "a conditional of variables",
+            vec!["var.c", "var.db", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "a list, or a conditional of constants",
+            vec!["db", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "the new one",
+            vec!["new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "all that were, or some",
+            vec!["db", "admin", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "a local value",
+            vec!["local.ids", "db", "new"],
+            kept(),
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "elements that are known",
+            vec!["var.c", "db", "new"],
+            kept(),
+            (json!(["sg-0d01", null]), &last),
+            Effect::None,
+        ),
+        (
+            "elements that lack it",
+            vec!["var.c", "db", "new"],
+            kept(),
+            (json!(["sg-0d00", null]), &last),
+            Effect::Breaks,
+        ),
+        (
+            "an element that may be it",
+            vec!["local.ids", "db"],
+            kept(),
+            (json!(["sg-0d00", null]), &last),
+            Effect::Unknown,
+        ),
+        (
+            "the one that is created anew without rules, with all that were",
+            vec!["db", "admin"],
+            vec![new("db", old(), false), group("admin", "sg-0d00"), out(), out_gone()],
+            (Value::Null, &whole),
+            Effect::Breaks,
+        ),
+        (
+            "the one that is created anew, and literal ones",
+            vec!["db"],
+            vec![new("db", old(), false)],
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+        (
+            "a new one that lets it in, and others",
+            vec!["var.c", "admin", "new"],
+            vec![new("new", Value::Null, true), group("admin", "sg-0d00"), out()],
+            (Value::Null, &whole),
+            Effect::None,
+        ),
+        (
+            "one of two new ones that lets it in",
+            vec!["new", "other"],
+            vec![new("new", Value::Null, true), new("other", Value::Null, false), out()],
+            (Value::Null, &whole),
+            Effect::Unknown,
+        ),
+    ] {
+        let mut after = cluster(&json!({"vpc_security_group_ids": values}));
+        if values.is_null() {
+            after.as_object_mut().unwrap().remove("vpc_security_group_ids");
+        }
+        let unknown = json!({"vpc_security_group_ids": unknown});
+        let of_cluster = change(
+            "aws_rds_cluster.c",
+            "aws_rds_cluster",
+            UPDATE,
+            (cluster(&json!({})), after),
+            &unknown,
+        );
+        let mut changes = changes;
+        changes.push(of_cluster);
+        changes.last_mut().unwrap()["name"] = json!("c");
+        let made = json!({
+            "format_version": "1.2", "resource_changes": changes,
+            "variables": {"c": {"value": false}, "db": {"value": "sg-0d01"}},
+            "configuration": {"root_module": {"resources": [{
+                "mode": "managed", "type": "aws_rds_cluster", "name": "c",
+                "expressions": {"vpc_security_group_ids": {"references": references(&names)}},
+            }]}},
+        });
+        let all = judged(&shop(), &plan(&made));
+        let found = checkout(&all);
+        assert_eq!(found.effect, effect, "{what}: {made:#} {found:#?}");
+    }
+}
