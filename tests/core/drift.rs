@@ -717,6 +717,7 @@ fn a_prefix_list_can_open_a_group() {
 #[test]
 fn rules_for_ipv6_count_where_ipv6_is_spoken() {
     let mut base = connected();
+    base.database.subnets = vec!["subnet-1".into()];
     base.groups[2].ingress = vec![cidr(Protocol::Tcp, Some(PORT), "2001:db8::/56")];
     base.groups[2].egress = vec![cidr(Protocol::All, None, "::/0")];
     associate(&mut base, Side::Database, "sg-x");

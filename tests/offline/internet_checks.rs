@@ -493,7 +493,7 @@ async fn ipv6_needs_an_egress_only_gateway() {
 
 type Change = fn(&mut Value);
 
-/// Changes of an account in which the function reaches the internet over IPv6 only. Of IPv6, 2000::/3 is the internet.
+/// Changes of an account in which the function reaches the internet over IPv6 only. Of IPv6, `2000::/3` is the internet.
 const OVER_IPV6: [(&str, Change, Status, &str); 7] = [
     (
         "a group that lets out to 2000::/3",

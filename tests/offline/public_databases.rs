@@ -35,6 +35,7 @@ fn acl(value: &mut Value, denied: &str, ports: (u16, u16)) {
 
 /// Lambda's own addresses are of the internet: private ranges let none of them in, and keep none of them out.
 #[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "a table, one row a case")]
 async fn what_a_function_in_no_vpc_comes_from() {
     use Status::{Fail, Unknown, Warn};
     const ALL_BUT_PRIVATE: [&str; 9] = [

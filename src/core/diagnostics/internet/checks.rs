@@ -15,7 +15,7 @@ use crate::endpoint::listed;
 use crate::escape::word;
 use crate::model::network::public_access::Through;
 use crate::model::network::{Destination, InternetGateway, NatGateway, Route, RouteTarget, Subnet};
-use crate::model::{Direction, InterfaceId, SubnetId};
+use crate::model::{Direction, InterfaceId, InternetGatewayId, SubnetId};
 use crate::reachability::leg::acls::Numbers;
 use crate::reachability::leg::authorize;
 use crate::reachability::{Addresses, Block, Gap, Passage, Paths, Ports};
@@ -576,24 +576,10 @@ fn ipv6_route(
             ),
         },
         Exit::InternetGateway(gateway) => {
-            let text = format!(
-                "{id}: {range} of {} leads to internet gateway {gateway}, through which the internet reaches the subnet's IPv6 addresses; an egress-only internet gateway lets no connections in",
-                table.id
-            );
-            let gateways = &paths.network().internet_gateways;
-            let is_it = |found: &InternetGateway| found.id == **gateway && found.vpc.as_ref() == Some(vpc);
-            match gateways.read() {
-                Ok(all) if all.iter().any(is_it) => {
-                    let stopped = public_access::of_ipv6(paths, vpc, id, Through::Gateway);
-                    return findings.push(stopped.err().unwrap_or_else(|| Finding::warn(text)));
-                }
-                Ok(_) => format!(
-                    "{id}: {range} of {} leads to internet gateway {gateway}, which is not attached to {vpc}",
-                    table.id
-                ),
-                Err(why) => {
-                    return findings.push(Finding::unknown(format!("{id}: internet gateway {gateway}: {why}")));
-                }
+            let leads = format!("{id}: {range} of {} leads to internet gateway {gateway}", table.id);
+            match through_internet_gateway(paths, subnet, gateway, &leads) {
+                Ok(finding) => return findings.push(finding),
+                Err(text) => text,
             }
         }
         Exit::Doubtful(target, why) => {
@@ -656,6 +642,29 @@ fn ipv6_route(
             ))
             .fixed_by(format!("then, with its id in place of GATEWAY: {}", lead("GATEWAY"))),
     });
+}
+
+/// What is to be said of a subnet that leads IPv6 to an internet gateway; an error where that is not attached to the VPC.
+fn through_internet_gateway(
+    paths: &Paths<'_>,
+    subnet: &Subnet,
+    gateway: &InternetGatewayId,
+    leads: &str,
+) -> Result<Finding, String> {
+    let vpc = &subnet.vpc;
+    let is_it = |found: &InternetGateway| found.id == *gateway && found.vpc.as_ref() == Some(vpc);
+    match paths.network().internet_gateways.read() {
+        Ok(all) if all.iter().any(is_it) => {
+            let stopped = public_access::of_ipv6(paths, vpc, &subnet.id, Through::Gateway);
+            Ok(stopped.err().unwrap_or_else(|| {
+                Finding::warn(format!(
+                    "{leads}, through which the internet reaches the subnet's IPv6 addresses; an egress-only internet gateway lets no connections in"
+                ))
+            }))
+        }
+        Ok(_) => Err(format!("{leads}, which is not attached to {vpc}")),
+        Err(why) => Ok(Finding::unknown(format!("{leads}: {why}"))),
+    }
 }
 
 /// What an instance forwards over IPv6 does not show; what it drops does.

@@ -14,7 +14,7 @@ use crate::reachability::leg::authorize;
 use crate::reachability::{Addresses, Block, Gap, Hop, Paths, Ports, Region};
 
 /// Ranges that are not of the internet: private ones, loopback, link-local, shared, multicast and reserved ones
-/// (RFC 6890), and of IPv6 all but the global unicast range 2000::/3 (RFC 4291).
+/// (RFC 6890), and of IPv6 all but the global unicast range `2000::/3` (RFC 4291).
 const NOT_PUBLIC: [&str; 11] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
