@@ -15,7 +15,6 @@ use crate::cloud::Cloud;
 use crate::impact::{Change, Effect, Named, judge};
 use crate::interrupt::Interrupt;
 use crate::manifest;
-use crate::manifest::text::shown;
 use crate::model::Origin;
 use crate::monitor::elsewhere;
 use crate::report::{ImpactDocument, ImpactSource, ImpactSourceKind, NotUnderstood, Report};
@@ -76,12 +75,9 @@ impl Impact {
     fn parameters(&self) -> Result<BTreeMap<String, String>, Box<Report>> {
         let mut parameters = BTreeMap::new();
         for (name, value) in &self.parameters {
-            if let Some(first) = parameters.insert(name.clone(), value.clone()) {
-                let error = std::io::Error::other(format!(
-                    "parameter {name} is given twice: {} and {}",
-                    shown(&first),
-                    shown(value)
-                ));
+            if parameters.insert(name.clone(), value.clone()).is_some() {
+                // The values may be secrets.
+                let error = std::io::Error::other(format!("parameter {name} is given twice"));
                 let hint = "give --parameter once for each parameter".to_owned();
                 return Err(Box::new(Report::new("template", &error, Some(hint))));
             }

@@ -40,21 +40,29 @@ pub(super) fn values(
         .collect()
 }
 
-/// Refuses a value that CloudFormation would refuse.
-fn check(name: &str, value: &str, kind: &str, fields: &BTreeMap<String, Node>) -> Result<(), Mistake> {
-    let text = |node: &Node| match &node.found {
+fn text_of(node: &Node) -> Option<String> {
+    match &node.found {
         Found::Text(text) | Found::Number(text) => Some(text.clone()),
         Found::Flag(flag) => Some(flag.to_string()),
         _ => None,
-    };
+    }
+}
+
+/// Refuses a value that is not one of the parameter's `AllowedValues`. The error does not show one with `NoEcho`.
+fn check(
+    name: &str,
+    value: &str,
+    (kind, is_secret): (&str, bool),
+    fields: &BTreeMap<String, Node>,
+) -> Result<(), Mistake> {
     let Some(field) = fields.get("AllowedValues") else {
         return Ok(());
     };
     let Found::List(nodes) = &field.found else {
         return Ok(());
     };
-    // What is no single value, CloudFormation would refuse itself.
-    let Some(allowed) = nodes.iter().map(text).collect::<Option<Vec<String>>>() else {
+    // A template that allows something else than single values is CloudFormation's to refuse.
+    let Some(allowed) = nodes.iter().map(text_of).collect::<Option<Vec<String>>>() else {
         return Ok(());
     };
     let is_same = |one: &String| {
@@ -66,11 +74,15 @@ fn check(name: &str, value: &str, kind: &str, fields: &BTreeMap<String, Node>) -
         return Ok(());
     }
     let listed: Vec<String> = allowed.iter().take(20).map(|value| shown(value).to_string()).collect();
+    let more = if allowed.len() > listed.len() { ", …" } else { "" };
+    let what = if is_secret {
+        "have the value that is given".to_owned()
+    } else {
+        format!("be {}", shown(value))
+    };
     let message = format!(
-        "parameter {name} cannot be {}: its AllowedValues are {}{}",
-        shown(value),
-        listed.join(", "),
-        if allowed.len() > listed.len() { ", …" } else { "" }
+        "parameter {name} cannot {what}: its AllowedValues are {}{more}",
+        listed.join(", ")
     );
     Err(Mistake {
         spot: Some(field.spot),
@@ -83,11 +95,8 @@ fn value(name: &str, declared: Node, given: Option<&String>) -> Result<Value, Mi
         .into_iter()
         .map(|field| (field.key, field.node))
         .collect();
-    let text = |key: &str| match fields.get(key).map(|node| &node.found) {
-        Some(Found::Text(text) | Found::Number(text)) => Some(text.clone()),
-        Some(Found::Flag(flag)) => Some(flag.to_string()),
-        _ => None,
-    };
+    let text = |key: &str| fields.get(key).and_then(text_of);
+    let is_secret = text("NoEcho").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
     let kind = text("Type").unwrap_or_default();
     let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
     if let Some(given) = given.filter(|_| !kind.starts_with("AWS::SSM::")) {
@@ -97,10 +106,10 @@ fn value(name: &str, declared: Node, given: Option<&String>) -> Result<Value, Mi
             vec![given]
         };
         for value in each {
-            check(name, value, &kind, &fields)?;
+            check(name, value, (&kind, is_secret), &fields)?;
         }
     }
-    if text("NoEcho").is_some_and(|flag| flag.eq_ignore_ascii_case("true")) {
+    if is_secret {
         return Ok(Value::Unknown(format!("parameter {name} is NoEcho")));
     }
     if kind.starts_with("AWS::SSM::Parameter::") {
