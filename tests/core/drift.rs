@@ -735,6 +735,12 @@ fn rules_for_ipv6_count_where_ipv6_is_spoken() {
         });
         let judged = Judge::new(&found).judge(&connection(&base));
         assert_eq!(judged.verdict, expected, "{ranges:?}: {judged:#?}");
+        let wiring = Judge::new(&found).wiring(&connection(&base));
+        let causes = &wiring.hops[0].causes;
+        assert_eq!(causes.is_empty(), expected == Drifted, "{ranges:?}: {causes:?}");
+        if ranges.len() > 1 {
+            assert!(causes[0].contains("a version of IP that both ends have"), "{causes:?}");
+        }
     }
 }
 

@@ -305,7 +305,7 @@ fn blocked_by_groups(
     }
     if causes.is_empty() {
         causes.push(format!(
-            "the rules for tcp {port} are for IPv4 on one side and for IPv6 on the other"
+            "the rules for tcp {port} let nothing through by a version of IP that both ends have"
         ));
     }
     (causes, lacks)
