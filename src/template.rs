@@ -221,7 +221,7 @@ enum Read {
     LeftOut(Resource),
 }
 
-/// A resource.
+/// Reads a resource.
 fn resource(resolver: &Resolver, logical_id: String, spot: Spot, node: Node) -> Result<Read, Mistake> {
     let mut fields: BTreeMap<String, Node> = table(node, &logical_id)?
         .into_iter()

@@ -208,9 +208,12 @@ impl Estate {
             Some(why) => network::Part::Unread(why.to_owned()),
             None => network::Part::Read(self.subnets.values().map(subnet).collect()),
         };
+        let has_lists = network.prefix_lists.known().is_some_and(|lists| !lists.is_empty());
         self.network = Some(Network { subnets, ..network });
-        // Prefix lists are known now, and may hold the internet.
-        self.flaws = self.find_flaws();
+        // Prefix lists that rules name are known now, and may hold the internet.
+        if has_lists {
+            self.flaws = self.find_flaws();
+        }
     }
 
     /// Adds the security groups to the network, for what judges each pair of subnets by them.

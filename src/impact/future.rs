@@ -110,10 +110,17 @@ pub struct Doubt {
     pub ways: Ways,
     /// Why, in a sentence without its first capital and its full stop.
     pub why: String,
-    /// Whether it is about rules of groups only, so that [`Future::at_most`] has whatever more they can let pass.
-    pub is_of_rules: bool,
-    /// Whether it is about which groups a resource has only, so that [`Future::at_least`] has those that are certain.
-    pub is_of_list: bool,
+    /// What limits it, if anything does.
+    pub limit: Option<Limit>,
+}
+
+/// What limits a doubt: an account that shows its worst case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// It is about rules of groups only: [`Future::at_most`] has all that they can let pass.
+    Rules,
+    /// It is about which groups a resource has: [`Future::at_least`] has only those that are certain.
+    List,
 }
 
 /// A protocol with its ports.
@@ -271,18 +278,28 @@ impl Future {
     }
 
     fn doubt(&mut self, by: &str, about: About, layer: Layer, ways: Ways, why: impl Into<String>) {
+        self.touch(by, about.clone(), layer);
+        self.limited_doubt((by, about, layer), ways, why.into(), None);
+    }
+
+    /// A doubt, without a touch: what only adds rules is not what breaks a connection.
+    fn limited_doubt(
+        &mut self,
+        (by, about, layer): (&str, About, Layer),
+        ways: Ways,
+        why: String,
+        limit: Option<Limit>,
+    ) {
         let touch = Touch {
             by: by.to_owned(),
             about,
             layer,
         };
-        self.touches.insert(touch.clone());
         self.doubts.insert(Doubt {
             touch,
             ways,
-            why: why.into(),
-            is_of_rules: false,
-            is_of_list: false,
+            why,
+            limit,
         });
     }
 
@@ -329,19 +346,9 @@ impl Future {
         if let Some(why) = fewer {
             let certain = certain.into_iter().filter(|id| self.has_group(id)).collect();
             self.certain_groups.insert(about.clone(), certain);
-            let touch = Touch {
-                by: by.to_owned(),
-                about: about.clone(),
-                layer: Layer::Groups,
-            };
-            self.touches.insert(touch.clone());
-            self.doubts.insert(Doubt {
-                touch,
-                ways: Ways::LESS,
-                why,
-                is_of_rules: false,
-                is_of_list: true,
-            });
+            self.touch(by, about.clone(), Layer::Groups);
+            let of_groups = (by, about.clone(), Layer::Groups);
+            self.limited_doubt(of_groups, Ways::LESS, why, Some(Limit::List));
         }
         listed
     }

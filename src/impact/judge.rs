@@ -244,31 +244,27 @@ pub async fn judge(
         all = found.into_iter().map(by_id).collect::<Vec<_>>();
         &all
     };
-    // Without a bound that could be an account, what is not known stays so.
-    let mut bounds = Vec::new();
-    for document in [future.at_most(), future.at_least()] {
-        bounds.push(match document.filter(|_| after.is_some()) {
-            Some(document) => Sight::of(document).await.ok(),
-            None => None,
-        });
-    }
-    let (at_most, at_least) = (&bounds[0], &bounds[1]);
-    let (judge_now, judge_then) = (
-        Judge::new(&before.estate),
-        after.as_ref().map(|after| Judge::new(&after.estate)),
-    );
+    // If a bound is no valid account, what is not known stays unknown.
+    let bound = async |document: Option<AccountDocument>| match document.filter(|_| after.is_some()) {
+        Some(document) => Sight::of(document).await.ok(),
+        None => None,
+    };
+    let (at_most, at_least) = (bound(future.at_most()).await, bound(future.at_least()).await);
+    let judge_now = Judge::new(&before.estate);
+    let [after_judged, at_most, at_least] = [&after, &at_most, &at_least].map(|sight| {
+        let sight = sight.as_ref()?;
+        Some((sight, Judge::new(&sight.estate)))
+    });
+    let state = async |judged: &Option<(&Sight, Judge<'_>)>, connection: &Connection| match judged {
+        Some((sight, judge)) => Some(sight.state(judge, connection).await),
+        None => None,
+    };
     let mut judged = Vec::new();
     for Named { name, connection } in wanted {
         let was = before.state(&judge_now, connection).await;
-        let will_be = match (&after, &judge_then) {
-            (Some(after), Some(judge)) => Some(after.state(judge, connection).await),
-            _ => None,
-        };
+        let will_be = state(&after_judged, connection).await;
         let is_open = will_be.as_ref().is_some_and(|state| state.standing.path == Path::Open);
-        let bound = match if is_open { at_least } else { at_most } {
-            Some(bound) => Some(bound.state(&Judge::new(&bound.estate), connection).await),
-            None => None,
-        };
+        let bound = state(if is_open { &at_least } else { &at_most }, connection).await;
         let states = (will_be.as_ref(), bound.as_ref());
         judged.push(difference(name, &was, states, &future));
     }

@@ -173,7 +173,8 @@ impl<'i> Resolver<'i> {
         }
     }
 
-    /// The name of a condition. One that is read as a flag, such as `No`, is that of the only condition that is read so.
+    /// The name of a condition. A name such as `No` is read as a flag: it stands for the only condition whose name is read as
+    /// the same flag.
     pub(super) fn condition_name<'n>(&'n self, node: &'n Node) -> Option<&'n str> {
         let Found::Flag(flag) = node.found else {
             return text_of(node);

@@ -20,7 +20,7 @@ pub use peering::{Peering, PeeringSide};
 pub use public_access::{Exclusion, PublicAccess};
 pub use route::{Association, Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 
-use super::{Direction, NetworkAclId, PrefixListId, SecurityGroup, SubnetId, VpcId};
+use super::{Direction, InternetGatewayId, NetworkAclId, PrefixListId, SecurityGroup, SubnetId, VpcId};
 
 /// A part of what there is: read, or not to be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +92,16 @@ pub struct Network {
 }
 
 impl Network {
+    /// An internet gateway, if it is attached to this VPC.
+    ///
+    /// # Errors
+    ///
+    /// Why the gateways were not read.
+    pub fn attached_gateway(&self, id: &InternetGatewayId, vpc: &VpcId) -> Result<Option<&InternetGateway>, &str> {
+        let mut gateways = self.internet_gateways.read()?.iter();
+        Ok(gateways.find(|gateway| gateway.id == *id && gateway.vpc.as_ref() == Some(vpc)))
+    }
+
     /// A network of which nothing could be read, and why.
     pub fn unread(why: &str) -> Self {
         fn part<T>(why: &str) -> Part<T> {

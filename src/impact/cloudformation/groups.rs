@@ -20,7 +20,8 @@ const LISTS: [(&str, Direction); 2] = [
 /// Rules that may only go.
 const FEWER: (Ways, AtMost) = (Ways::LESS, AtMost::NOTHING);
 
-fn direction(kind: &str) -> Option<Direction> {
+/// The direction of a rule that is a resource of its own; none for other types.
+pub(super) fn direction(kind: &str) -> Option<Direction> {
     match kind {
         "AWS::EC2::SecurityGroupIngress" => Some(Direction::Ingress),
         "AWS::EC2::SecurityGroupEgress" => Some(Direction::Egress),
@@ -233,7 +234,7 @@ fn rules(stack: &Stack, list: &Value) -> (Vec<Rule>, Vec<(String, Option<Traffic
     (rules, doubts)
 }
 
-/// What a rule lets pass, from or to wherever.
+/// The protocol and the ports of a rule, without its source or destination.
 fn traffic_of(stack: &Stack, value: &Value) -> Known<Traffic> {
     let text = |key: &str| stack.text(value.field(key));
     traffic([text("IpProtocol")?, text("FromPort")?, text("ToPort")?])

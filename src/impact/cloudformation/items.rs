@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::computers;
+use super::groups::direction;
 use crate::account::{AccountDocument, Tag};
 use crate::impact::future::{Ids, Known};
 use crate::template::{Resource, Template, Value};
@@ -203,7 +204,7 @@ impl Stack {
             || differs("VpcId", &group.vpc_id)
     }
 
-    /// Notes what goes if the stack has a resource whose condition is false.
+    /// Notes what may be deleted because the condition of a resource is false.
     fn leave_out(&mut self, stack: Option<&str>, resource: &Resource) {
         let Resource {
             logical_id,
@@ -211,7 +212,7 @@ impl Stack {
             properties,
             ..
         } = resource;
-        let is_rule = RULES.contains(&kind.as_str());
+        let is_rule = direction(kind).is_some();
         let ids: Vec<Option<String>> = if is_rule {
             vec![None]
         } else if KINDS.contains(&kind.as_str()) {
@@ -361,9 +362,6 @@ fn tag<'t>(tags: &'t [Tag], key: &str) -> Option<&'t str> {
     let tag = tags.iter().find(|tag| tag.key == key)?;
     Some(&tag.value)
 }
-
-/// The types of rules that are resources of their own.
-const RULES: [&str; 2] = ["AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"];
 
 /// The types of which the account document has tags.
 const KINDS: [&str; 7] = [

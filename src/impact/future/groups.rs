@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use super::{About, AtMost, Doubt, Future, Known, Layer, Touch, Ways};
+use super::{About, AtMost, Future, Known, Layer, Limit, Ways};
 use crate::account::{AccountDocument, IpPermission, SecurityGroupEntry, Tag};
 use crate::model::{Direction, Peer, Protocol, Rule};
 
@@ -150,22 +150,10 @@ impl Future {
         if ways.more {
             self.possible_rules.insert((group.map(str::to_owned), at_most));
         }
-        let touch = Touch {
-            by: by.to_owned(),
-            about,
-            layer: Layer::Groups,
-        };
-        // Rules that are only added are not what breaks a connection.
         if ways.less {
-            self.touches.insert(touch.clone());
+            self.touch(by, about.clone(), Layer::Groups);
         }
-        self.doubts.insert(Doubt {
-            touch,
-            ways,
-            why: why.to_owned(),
-            is_of_rules: true,
-            is_of_list: false,
-        });
+        self.limited_doubt((by, about, Layer::Groups), ways, why.to_owned(), Some(Limit::Rules));
     }
 
     /// The account with all that rules which are not known can let pass, from and to anywhere; none if there are no such rules.
@@ -184,9 +172,8 @@ impl Future {
                     description: None,
                 })
             });
-            let mut groups = document.security_groups.iter_mut();
             let is_it = |entry: &&mut SecurityGroupEntry| group.as_ref().is_none_or(|group| *group == entry.group_id);
-            for entry in groups.by_ref().filter(is_it) {
+            for entry in document.security_groups.iter_mut().filter(is_it) {
                 for direction in directions {
                     match direction {
                         Direction::Ingress => entry.ip_permissions.extend(all.clone()),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::State;
 use crate::drift::Verdict;
-use crate::impact::future::{About, Doubt, Future, Layer, Touch};
+use crate::impact::future::{About, Doubt, Future, Layer, Limit, Touch};
 use crate::impact::openness::Opening;
 use crate::impact::{Effect, Judged, Path, Standing};
 
@@ -44,9 +44,8 @@ fn by<'t>(touches: impl Iterator<Item = &'t Touch>) -> Vec<String> {
     by.into_iter().cloned().collect()
 }
 
-/// What becomes of one connection. `bound` is how it will stand if what is
-/// not known of rules and lists does not turn out as in `will_be`: where the path is open, with the groups only that are certain;
-/// where it is not, with rules that let all through that they can.
+/// What becomes of one connection. `bound` shows what unknown rules and lists can change at most: where the path of `will_be` is
+/// open, it has only the groups that are certain; elsewhere its unknown rules let through all that they can.
 pub(super) fn difference(
     name: &str,
     was: &State,
@@ -185,7 +184,7 @@ fn follows(state: &State, check: &str, why: &str) -> bool {
 fn uncertain<'d>(state: &State, bound: Option<&State>, doubts: &[&'d Doubt]) -> Vec<&'d Doubt> {
     if state.standing.path == Path::Open {
         let found: Vec<&Doubt> = doubts.iter().copied().filter(|doubt| doubt.ways.less).collect();
-        let is_open_anyway = found.iter().all(|doubt| doubt.is_of_list)
+        let is_open_anyway = found.iter().all(|doubt| doubt.limit == Some(Limit::List))
             && bound.is_some_and(|bound| bound.standing.path == Path::Open && bound.unjudged == state.unjudged);
         return if is_open_anyway { Vec::new() } else { found };
     }
@@ -199,7 +198,7 @@ fn uncertain<'d>(state: &State, bound: Option<&State>, doubts: &[&'d Doubt]) -> 
         let found: Vec<&Doubt> = doubts.iter().copied().filter(may).collect();
         // Rules in another direction, for another port or of another group do not help.
         let is_blocked_anyway = wanted == Layer::Groups
-            && found.iter().all(|doubt| doubt.is_of_rules)
+            && found.iter().all(|doubt| doubt.limit == Some(Limit::Rules))
             && bound.is_some_and(|state| state.failing.contains_key(OF_GROUPS));
         if is_blocked_anyway { Vec::new() } else { found }
     };

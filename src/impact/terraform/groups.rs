@@ -125,7 +125,7 @@ fn directions(side: Side<'_>, change: &Change) -> Vec<Direction> {
     }
 }
 
-/// What a rule resource lets pass, from or to wherever.
+/// The protocol and the ports of a rule resource, without its source or destination.
 fn traffic_of(side: Side<'_>, change: &Change) -> Known<Traffic> {
     let protocol = if change.kind == "aws_security_group_rule" {
         "protocol"

@@ -1,5 +1,5 @@
-//! YAML 1.2, and in templates the flags of YAML 1.1, without what can make a small text large (anchors, aliases) or a value something else (tags). Templates of
-//! CloudFormation have tags: the short forms of its functions.
+//! YAML 1.2, without what can make a small text large (anchors, aliases) or a value something else (tags). Templates of
+//! CloudFormation have tags, the short forms of its functions, and the flags of YAML 1.1.
 
 use std::sync::LazyLock;
 

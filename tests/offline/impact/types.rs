@@ -1015,7 +1015,7 @@ fn a_rule_that_cannot_help_hides_no_break() {
         let found = checkout(&all);
         assert_eq!(found.effect, effect, "{what}: {found:#?}");
         if effect == breaks {
-            // What may open the database is told besides.
+            // Rules that may open the database are reported as well.
             let is_told = found.also.contains(&unknown);
             assert_eq!(found.by.contains(&"doubt".to_owned()), is_told, "{what}: {found:#?}");
             assert!(found.by.contains(&"cut".to_owned()), "{what}: {found:#?}");

@@ -188,15 +188,14 @@ fn not_answered(
                         false
                     }
                     RouteTarget::InternetGateway(gateway) => {
-                        let mut attached = paths.network().internet_gateways.read()?.iter();
-                        let is_it = attached.any(|it| it.id == *gateway && it.vpc.as_ref() == Some(&table.vpc));
-                        if !is_it {
+                        let is_attached = paths.network().attached_gateway(gateway, &table.vpc)?.is_some();
+                        if !is_attached {
                             astray.insert(format!(
                                 "internet gateway {gateway}, which is not attached to {}",
                                 table.vpc
                             ));
                         }
-                        is_it
+                        is_attached
                     }
                     _ => false,
                 };

@@ -113,13 +113,11 @@ pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
                 continue;
             }
         };
-        let mut passes = true;
-        for Denial { rule, denied } in denials {
-            passes = false;
-            findings.push(border.finding(acl, rule, &denied, &mut numbers));
-        }
-        if passes {
+        if denials.is_empty() {
             evidence.insert(format!("{}: {}", border.subnet, acl.id));
+        }
+        for Denial { rule, denied } in denials {
+            findings.push(border.finding(acl, rule, &denied, &mut numbers));
         }
     }
     let mut seen = BTreeSet::new();
@@ -132,7 +130,7 @@ pub(crate) fn check(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
     )
 }
 
-/// The ACL that lets nothing of a traveller's requests to the internet, or of their answers, pass, and where.
+/// Why a network ACL stops all of a traveller's requests to the internet, or all of their answers; none if none does.
 pub(crate) fn shut(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Option<String> {
     let (borders, _) = borders(paths, traveller);
     borders.iter().find_map(|border| {

@@ -14,7 +14,7 @@ use crate::diagnostics::{Check, Finding, Status, verdict};
 use crate::endpoint::listed;
 use crate::escape::word;
 use crate::model::network::public_access::Through;
-use crate::model::network::{Destination, InternetGateway, NatGateway, Route, RouteTarget, Subnet};
+use crate::model::network::{Destination, NatGateway, Route, RouteTarget, Subnet};
 use crate::model::{Direction, InterfaceId, InternetGatewayId, SubnetId};
 use crate::reachability::leg::acls::Numbers;
 use crate::reachability::leg::authorize;
@@ -172,13 +172,7 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
                 ))),
             }
         }
-        for road in side_roads(paths, subnet, false).into_iter().flatten() {
-            let table = ways.first().map(|way| way.table.id.to_string()).unwrap_or_default();
-            match side_road(&format!("{subnet}: {table}"), road) {
-                Ok(elsewhere) => evidence.push(elsewhere),
-                Err(lost) => findings.push(lost),
-            }
-        }
+        judge_side_roads(paths, subnet, false, &mut findings, &mut evidence);
     }
     findings.extend(
         fails
@@ -193,6 +187,25 @@ fn default_route(paths: &Paths<'_>, traveller: &Traveller<'_>) -> Check {
         format!("every subnet's route table leads {what} to a NAT gateway{or}")
     };
     Check::of("default-route", &passed, evidence, findings)
+}
+
+/// Judges the routes of a subnet that lead a part of the internet elsewhere, over IPv4 or IPv6.
+fn judge_side_roads(
+    paths: &Paths<'_>,
+    subnet: &SubnetId,
+    v6: bool,
+    findings: &mut Vec<Finding>,
+    evidence: &mut Vec<String>,
+) {
+    let (Ok(table), Ok(roads)) = (paths.route_table(subnet), side_roads(paths, subnet, v6)) else {
+        return;
+    };
+    for road in roads {
+        match side_road(&format!("{subnet}: {}", table.id), road) {
+            Ok(elsewhere) => evidence.push(elsewhere),
+            Err(lost) => findings.push(lost),
+        }
+    }
 }
 
 /// A route that leads a part of the internet elsewhere: a warning where that part is lost. `whose` names the table.
@@ -213,10 +226,11 @@ fn lost_behind(paths: &Paths<'_>, exit: &Exit<'_>) -> Vec<Finding> {
     let Ok(Some(outlet)) = outlet(paths, exit) else {
         return Vec::new();
     };
-    let table = paths.route_table(outlet).map(|table| table.id.to_string());
-    let whose = format!("{outlet}: {}", table.unwrap_or_default());
-    let roads = side_roads(paths, outlet, false).into_iter().flatten();
-    let lost = roads.filter_map(|route| match (&route.target, exit) {
+    let (Ok(table), Ok(roads)) = (paths.route_table(outlet), side_roads(paths, outlet, false)) else {
+        return Vec::new();
+    };
+    let whose = format!("{outlet}: {}", table.id);
+    let lost = roads.into_iter().filter_map(|route| match (&route.target, exit) {
         _ if route.is_blackhole() => side_road(&whose, route).err(),
         (RouteTarget::Nat(to), Exit::Nat(own)) if to == *own => Some(Finding::warn(format!(
             "{whose} leads {} back to NAT gateway {own}: requests to {} time out",
@@ -527,13 +541,7 @@ fn ipv6_routes(
             for way in &ways {
                 ipv6_route(paths, traveller, subnet, way, findings, evidence);
             }
-            let table = ways.first().map(|way| way.table.id.to_string()).unwrap_or_default();
-            for road in side_roads(paths, &subnet.id, true).into_iter().flatten() {
-                match side_road(&format!("{}: {table}", subnet.id), road) {
-                    Ok(elsewhere) => evidence.push(elsewhere),
-                    Err(lost) => findings.push(lost),
-                }
-            }
+            judge_side_roads(paths, &subnet.id, true, findings, evidence);
         }
         Err(gap) => findings.push(Finding::unknown(format!("{}: {gap}", subnet.id))),
     }
@@ -644,7 +652,7 @@ fn ipv6_route(
     });
 }
 
-/// What is to be said of a subnet that leads IPv6 to an internet gateway; an error where that is not attached to the VPC.
+/// The finding of a subnet that leads IPv6 to an internet gateway; an error where the gateway is not attached to the VPC.
 fn through_internet_gateway(
     paths: &Paths<'_>,
     subnet: &Subnet,
@@ -652,9 +660,8 @@ fn through_internet_gateway(
     leads: &str,
 ) -> Result<Finding, String> {
     let vpc = &subnet.vpc;
-    let is_it = |found: &InternetGateway| found.id == *gateway && found.vpc.as_ref() == Some(vpc);
-    match paths.network().internet_gateways.read() {
-        Ok(all) if all.iter().any(is_it) => {
+    match paths.network().attached_gateway(gateway, vpc) {
+        Ok(Some(_)) => {
             let stopped = public_access::of_ipv6(paths, vpc, &subnet.id, Through::Gateway);
             Ok(stopped.err().unwrap_or_else(|| {
                 Finding::warn(format!(
@@ -662,7 +669,7 @@ fn through_internet_gateway(
                 ))
             }))
         }
-        Ok(_) => Err(format!("{leads}, which is not attached to {vpc}")),
+        Ok(None) => Err(format!("{leads}, which is not attached to {vpc}")),
         Err(why) => Ok(Finding::unknown(format!("{leads}: {why}"))),
     }
 }

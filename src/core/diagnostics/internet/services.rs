@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::BySubnet;
 use super::names;
-use super::way::public_part;
+use super::way::{Exit, exit_of, public_part};
 use super::{Traveller, acls};
 use crate::diagnostics::connection::dns::resolves;
 use crate::diagnostics::{Check, Finding, Status};
@@ -566,44 +566,39 @@ fn not_led(
         return Vec::new();
     };
     let is_own = |route: &Route| matches!(&route.target, RouteTarget::Endpoint(id) if *id == endpoint.id);
-    let mut others: BTreeMap<String, Finding> = BTreeMap::new();
-    for route in table
-        .routes
-        .iter()
-        .filter(|route| is_own(route) && route.is_blackhole())
-    {
+    // Several ranges of the service can meet one route.
+    let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
+    let own = table.routes.iter().filter(|route| is_own(route));
+    for route in own.filter(|route| route.is_blackhole()) {
         let text = format!(
             "{subnet}: {} leads {} to gateway endpoint {}, and this route does not work (blackhole): requests to {service} time out",
             table.id, route.destination, endpoint.id
         );
-        others.insert(text.clone(), Finding::fail(text));
+        findings.insert(text.clone(), Finding::fail(text));
     }
-    for hop in ranges
-        .iter()
-        .flat_map(|range| paths.hops(subnet, *range).into_iter().flatten())
-    {
+    let hops = ranges.iter().flat_map(|range| paths.hops(subnet, *range));
+    for hop in hops.flatten() {
         let Some(route) = hop.route.filter(|route| !is_own(route)) else {
             continue;
         };
-        let (range, target) = (&route.destination, &route.target);
         let road = format!(
-            "{subnet}: {} leads {range} to {target}, and so addresses of {service} not to gateway endpoint {}",
-            table.id, endpoint.id
+            "{subnet}: {} leads {} to {}, and so addresses of {service} not to gateway endpoint {}",
+            table.id, route.destination, route.target, endpoint.id
         );
-        let finding = match target {
-            _ if route.is_blackhole() => Finding::fail(format!("{road}; it is gone, and requests there time out")),
-            RouteTarget::Nat(_) => continue,
-            RouteTarget::InternetGateway(_) => Finding::fail(format!(
+        let finding = match exit_of(route) {
+            Exit::Blackhole(_) => Finding::fail(format!("{road}; it is gone, and requests there time out")),
+            Exit::Nat(_) => continue,
+            Exit::InternetGateway(_) => Finding::fail(format!(
                 "{road}; it drops private addresses, and requests there time out"
             )),
-            RouteTarget::Peering(_) => Finding::fail(format!(
+            exit if exit.is_dead_end() => Finding::fail(format!(
                 "{road}; a peered VPC gives no way to the service, and requests there time out"
             )),
             _ => Finding::unknown(format!("{road}; what lies behind it is not known")),
         };
-        others.insert(finding.text.clone(), finding);
+        findings.insert(finding.text.clone(), finding);
     }
-    others.into_values().collect()
+    findings.into_values().collect()
 }
 
 /// The IPv4 ranges of a prefix list, where they could be read.

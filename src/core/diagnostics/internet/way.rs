@@ -247,7 +247,7 @@ pub fn way_out<'n>(paths: &Paths<'n>, subnet: &SubnetId, v6: bool) -> Result<Way
 }
 
 /// Where a route leads.
-fn exit_of(route: &Route) -> Exit<'_> {
+pub(super) fn exit_of(route: &Route) -> Exit<'_> {
     if route.is_blackhole() {
         return Exit::Blackhole(&route.target);
     }
@@ -337,7 +337,7 @@ pub fn nat_fault<'n>(paths: &Paths<'n>, id: &NatGatewayId) -> Option<Fault<'n>> 
     }
 }
 
-/// What keeps a NAT gateway from working, whatever its state: its kind, and where it is.
+/// What keeps a NAT gateway from working besides its state: its connectivity type and its subnet.
 fn placed_fault<'n>(paths: &Paths<'n>, nat: &'n NatGateway) -> Option<Fault<'n>> {
     let id = &nat.id;
     match &nat.subnet {
@@ -520,17 +520,11 @@ fn beyond<'n>(paths: &Paths<'n>, what: &str, own: Option<&NatGatewayId>, way: &W
         Beyond::Unknown(format!("{what} {range} ({}) leads to {target}{why}", table.id))
     };
     match &way.exit {
-        Exit::InternetGateway(id) => {
-            let gateways = &paths.network().internet_gateways;
-            let attached = find(gateways, |gateway| {
-                gateway.id == **id && gateway.vpc.as_ref() == Some(&table.vpc)
-            });
-            match attached {
-                Ok(Some(gateway)) => Beyond::Internet(&gateway.id),
-                Ok(None) => Beyond::Nothing,
-                Err(why) => Beyond::Unknown(format!("internet gateway {id}: {why}")),
-            }
-        }
+        Exit::InternetGateway(id) => match paths.network().attached_gateway(id, &table.vpc) {
+            Ok(Some(gateway)) => Beyond::Internet(&gateway.id),
+            Ok(None) => Beyond::Nothing,
+            Err(why) => Beyond::Unknown(format!("internet gateway {id}: {why}")),
+        },
         Exit::None | Exit::Blackhole(_) => Beyond::Nothing,
         exit if exit.is_dead_end() => Beyond::Nothing,
         Exit::Nat(id) if Some(*id) == own => Beyond::Nothing,
@@ -571,14 +565,12 @@ fn subnet_fault<'n>(
 ///
 /// The table or the gateways could not be read.
 pub fn public_gateway<'n>(paths: &Paths<'n>, subnet: &SubnetId) -> Result<Option<&'n InternetGateway>, Gap> {
-    let gateways = &paths.network().internet_gateways;
     let mut led_to = None;
     for way in ways_out(paths, subnet, false)? {
         let Exit::InternetGateway(id) = way.exit else {
             return Ok(None);
         };
-        let vpc = Some(&way.table.vpc);
-        led_to = find(gateways, |gateway| gateway.id == *id && gateway.vpc.as_ref() == vpc)?;
+        led_to = paths.network().attached_gateway(id, &way.table.vpc)?;
         if led_to.is_none() {
             return Ok(None);
         }
