@@ -193,6 +193,9 @@ pub fn apply(stack: &Stack, future: &mut Future) {
     for (what, why) in &stack.unread {
         future.not_understood(what, About::Everything, Layer::Resource, why.as_str());
     }
+    if let Some((what, why)) = &stack.unfound {
+        future.not_judged(what, why.as_str());
+    }
     let items: Vec<&Item> = stack.items.iter().filter(|item| item.action != Action::Stay).collect();
     let steps: [fn(&Stack, &Item, &mut Future); 8] = [
         groups::remove_rules,

@@ -24,6 +24,8 @@ pub struct Stack {
     pub items: Vec<Item>,
     /// What of it was not read, with the reasons.
     pub unread: Vec<(String, String)>,
+    /// That the account has none of its resources: the name of the stack may be wrong.
+    pub unfound: Option<(String, String)>,
     /// The account before, in which resources are looked up.
     pub account: AccountDocument,
 }
@@ -162,15 +164,33 @@ impl Stack {
                 physical_id,
             });
         }
-        let mut stack_of = Self { items, unread, account };
+        let mut stack_of = Self {
+            items,
+            unread,
+            unfound: None,
+            account,
+        };
         stack_of.replace();
         for resource in &template.left_out {
             stack_of.leave_out(stack, resource);
         }
         if let Some(stack) = stack {
             stack_of.miss(stack);
+            stack_of.unfound = stack_of.unfound(stack);
         }
         stack_of
+    }
+
+    /// A template of which the account has nothing is one of a new stack, or the name of its stack is wrong.
+    fn unfound(&self, stack: &str) -> Option<(String, String)> {
+        let is_of_account = |item: &Item| KINDS.contains(&item.kind.as_str());
+        let is_found = |item: &Item| item.physical_id.is_some();
+        if !self.items.iter().any(is_of_account) || self.items.iter().any(is_found) || !self.unread.is_empty() {
+            return None;
+        }
+        let why =
+            "the account has none of its resources, and all are taken to be new; if the stack exists, check its name";
+        Some((format!("stack {stack}"), why.to_owned()))
     }
 
     /// What gets another name, and groups that get another description or VPC, are created anew.
@@ -641,7 +661,12 @@ impl ChangeSet {
                 after: properties(&change.after_context).unwrap_or_default(),
             });
         }
-        Stack { items, unread, account }
+        Stack {
+            items,
+            unread,
+            unfound: None,
+            account,
+        }
     }
 }
 

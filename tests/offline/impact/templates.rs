@@ -873,9 +873,18 @@ fn a_made_up_name_has_the_case_of_its_stack() {
         .replace(r#""FunctionName":"checkout""#, &format!(r#""FunctionName":"{name}""#))
         .replace(":function:checkout", &format!(":function:{name}"));
     let account: AccountDocument = serde_json::from_str(&text).unwrap();
-    for (stack, effect) in [("shop", Effect::Breaks), ("SHOP", Effect::None), ("sho", Effect::None)] {
-        let all = judged(&account, &template_for(Some(stack), TEXT));
+    for (stack, effect, told) in [
+        (Some("shop"), Effect::Breaks, None),
+        (Some("SHOP"), Effect::None, Some("stack SHOP")),
+        (Some("sho"), Effect::None, Some("stack sho")),
+        (None, Effect::Unknown, Some("F")),
+    ] {
+        let change = template_for(stack, TEXT);
+        let all = judged(&account, &change);
         let found = super::one(&all, &format!("cluster/orders:function/{name}"));
-        assert_eq!(found.effect, effect, "{stack}: {found:#?}");
+        assert_eq!(found.effect, effect, "{stack:?}: {found:#?}");
+        let (future, _) = change.applied(account.clone());
+        let whose: Vec<&str> = future.not_understood.iter().map(|(what, _)| what.as_str()).collect();
+        assert_eq!(whose, told.into_iter().collect::<Vec<_>>(), "{stack:?}");
     }
 }
