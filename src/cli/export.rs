@@ -38,7 +38,7 @@ pub struct Export {
     /// The output format
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: ExportFormat,
-    /// Write files to this folder, which is created if it does not exist, instead of one document to standard output
+    /// Write files to this folder, which is created if it does not exist, instead of one document to standard output (`-`)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Also write what exists to this file, for the option of this name of a CloudFormation change set

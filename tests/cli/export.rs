@@ -151,6 +151,33 @@ fn a_plan_is_exported_as_what_its_run_makes() {
     }
 }
 
+/// The groups of a cluster's member are the cluster's, and so is the code.
+#[test]
+fn a_member_of_a_cluster_is_refused() {
+    let shell = Shell::new();
+    let manifest = "[[connection]]\ninstance = \"orders-1\"\nfunction = \"checkout\"\n";
+    fs::write(shell.folder.path().join("connections.toml"), manifest).unwrap();
+    for of in [
+        "--instance orders-1",
+        "--instance orders-1 --function checkout",
+        "--manifest connections.toml",
+    ] {
+        let run = shell.run(&format!("export --offline account.json {of} --format terraform"));
+        assert_eq!((run.status, run.stdout.as_str()), (Some(1), ""), "{of}");
+        assert!(run.stderr.contains("error[member-of-cluster]"), "{of}: {}", run.stderr);
+        assert!(run.stderr.contains("use --cluster orders"), "{of}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let shell = Shell::new();
+    let export = "export --offline account.json --cluster orders --function checkout --format terraform";
+    let (printed, dashed) = (shell.run(export), shell.run(&format!("{export} --out -")));
+    assert_eq!((dashed.status, dashed.stdout), (Some(0), printed.stdout));
+    assert!(!shell.folder.path().join("-").exists());
+}
+
 #[test]
 fn a_manifest_is_exported() {
     let shell = Shell::new();

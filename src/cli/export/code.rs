@@ -14,6 +14,7 @@ use crate::cli::session::interrupted_reading;
 use crate::cli::setup::Setup;
 use crate::cli::{Ending, check_setup, print};
 use crate::cloud::{Checked, Cloud};
+use crate::escape::word;
 use crate::estate::Connection;
 use crate::export::{self, NotConnected, Wanted};
 use crate::files::{self, New, is_same_file};
@@ -125,7 +126,9 @@ impl Export {
 
     fn write(&self, format: CodeFormat, export: &export::Export) -> Result<(), Box<Report>> {
         let files = files_of(format, export)?;
-        if let Some(folder) = &self.out {
+        // As with other commands, `-` is standard output.
+        let folder = self.out.as_deref().filter(|folder| *folder != Path::new("-"));
+        if let Some(folder) = folder {
             check_folder(folder, &files)?;
             let mut paths = files.iter().map(|file| folder.join(file.name));
             let list = self.resources_to_import.as_ref();
@@ -137,7 +140,7 @@ impl Export {
             let list = resources_to_import(&template(export));
             files::write(path, list.as_bytes(), New::Shared).map_err(|error| unwritten(path, &error))?;
         }
-        let Some(folder) = &self.out else {
+        let Some(folder) = folder else {
             return print(&document_text(&files));
         };
         let written = fs::create_dir_all(folder).and_then(|()| {
@@ -244,14 +247,17 @@ pub(super) fn report(error: &ExportError, cloud: &dyn Cloud) -> Box<Report> {
     let report = match error {
         ExportError::Observe(error) => Report::new(error.code(), error, error.hint()),
         ExportError::NotConnected(error) => {
-            let hint = match error.code() {
-                "not-connected" if matches!(error, NotConnected::Unreached { .. }) => {
+            let hint = match error {
+                NotConnected::Unreached { .. } | NotConnected::Nothing { .. } => {
                     Some("`autoconnect setup` connects a function to a database".to_owned())
                 }
-                "not-connected" => {
+                NotConnected::MemberOfCluster { cluster, .. } => {
+                    Some(format!("use --cluster {} instead of --instance", word(cluster)))
+                }
+                NotConnected::NotTied { .. } => {
                     Some("`autoconnect setup` connects them; --planned exports what it would make".to_owned())
                 }
-                _ => None,
+                NotConnected::Missing { .. } | NotConnected::Unread { .. } => None,
             };
             Report::new(error.code(), error, hint)
         }

@@ -7,7 +7,8 @@ use thiserror::Error;
 use crate::drift::{discover, reaching};
 use crate::estate::{Connection, Estate, Look, Obstacle, Scope};
 use crate::model::{
-    DatabaseKind, Elsewhere, GroupId, GroupList, Named, Observation, Origin, SecurityGroup, Side, last_segment,
+    Database, DatabaseKind, Elsewhere, GroupId, GroupList, Named, Observation, Origin, SecurityGroup, Side,
+    last_segment,
 };
 use crate::ownership::{Way, connection_of, is_of_set};
 
@@ -106,6 +107,14 @@ pub enum NotConnected {
         /// Why.
         unread: Vec<String>,
     },
+    /// The database is a member of a cluster, of which it has the groups.
+    #[error("instance {instance} is a member of cluster {cluster}, and its security groups are those of the cluster")]
+    MemberOfCluster {
+        /// The instance.
+        instance: String,
+        /// Its cluster.
+        cluster: String,
+    },
     /// No groups lead from one side to the next.
     #[error("{connection}: no security groups that autoconnect or the console made lead from the {from} to the {to}")]
     NotTied {
@@ -139,6 +148,7 @@ impl NotConnected {
             Self::Missing { kind: "proxy", .. } => "proxy-not-found",
             Self::Missing { .. } => "function-not-found",
             Self::Unread { .. } => "not-read",
+            Self::MemberOfCluster { .. } => "member-of-cluster",
             Self::NotTied { .. } | Self::Nothing { .. } | Self::Unreached { .. } => "not-connected",
         }
     }
@@ -180,6 +190,9 @@ pub fn find(estate: &Estate, wanted: &Wanted) -> Result<Found, NotConnected> {
             Ok(found)
         }
         Wanted::Database { kind, database } => {
+            if let Look::Found(database) = estate.database(*kind, database) {
+                check_member(database)?;
+            }
             let of_database = discover(estate).into_iter();
             let found = judged(estate, of_database.filter(|of| is_of(of, *kind, database)));
             some(found, || format!("{kind} {}", last_segment(database)))
@@ -260,6 +273,16 @@ fn judged(estate: &Estate, connections: impl IntoIterator<Item = Connection>) ->
     found
 }
 
+fn check_member(database: &Database) -> Result<(), NotConnected> {
+    match &database.member_of {
+        Some(cluster) => Err(NotConnected::MemberOfCluster {
+            instance: database.id.clone(),
+            cluster: cluster.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// The groups that make a connection: on each side those of the console's names, or of our tags for this connection, that lead
 /// to one of the next side, or from one of the side before.
 fn chain(estate: &Estate, connection: &Connection) -> Result<Chain, NotConnected> {
@@ -279,6 +302,7 @@ fn chain(estate: &Estate, connection: &Connection) -> Result<Chain, NotConnected
                 unread,
             },
         })?;
+    check_member(&observation.database)?;
     let connection = Connection {
         kind: observation.database.kind,
         database: observation.database.id.clone(),
