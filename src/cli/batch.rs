@@ -47,6 +47,9 @@ pub struct SetupMany {
     tags: Vec<Tag>,
 }
 
+/// The most connections without a plan that the error of a plan that cannot be saved names.
+const NAMED: usize = 10;
+
 /// The options of `setup` that go with a manifest; all others are keys of its connections.
 pub const WITH_MANIFEST: [&str; 11] = [
     "manifest",
@@ -303,15 +306,26 @@ impl SetupMany {
 
     fn save(&self, planned: &[Planned], global: &Global) -> Result<(), Box<Report>> {
         let Some(path) = &self.run.out else { return Ok(()) };
-        let whole: Option<Vec<_>> = planned
-            .iter()
-            .map(|planned| Some((&planned.item, planned.outcome.as_ref().ok()?)))
-            .collect();
-        let Some(whole) = whole else {
-            let error = io::Error::other("the plan was not saved: some connections cannot be planned");
-            let hint = "fix them, or take them out of the manifest; without --out their errors are shown".to_owned();
+        let (mut whole, mut unplanned) = (Vec::new(), Vec::new());
+        for Planned { item, outcome } in planned {
+            match outcome {
+                Ok(ran) => whole.push((item, ran)),
+                Err(report) => unplanned.push(format!("{}: {}", item.name, report.body.message)),
+            }
+        }
+        if !unplanned.is_empty() {
+            let more = unplanned.len().saturating_sub(NAMED);
+            unplanned.truncate(NAMED);
+            if more > 0 {
+                unplanned.push(format!("and {more} more"));
+            }
+            let error = io::Error::other(format!(
+                "the plan was not saved: these connections cannot be planned: {}",
+                unplanned.join("; ")
+            ));
+            let hint = "fix them, or take them out of the manifest; without --out all errors are shown".to_owned();
             return Err(Box::new(Report::new("plan-incomplete", &error, Some(hint))));
-        };
+        }
         let origins: Vec<Origin> = whole.iter().map(|(_, ran)| ran.origin.clone()).collect();
         let saved = SavedPlan::of_many(
             &whole,

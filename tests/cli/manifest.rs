@@ -80,6 +80,31 @@ impl Shell {
     }
 }
 
+/// Nobody reviews a plan that lacks connections without knowing it: none is saved, and the error names what is missing.
+#[test]
+fn a_plan_with_connections_that_cannot_be_planned_is_not_saved() {
+    let shell = Shell::new();
+    estate(&shell, 1, 1);
+    for (missing, named, more) in [(1, "f1", None), (10, "f10", None), (12, "f10", Some("; and 2 more"))] {
+        manifest(&shell, 1, 0..=missing);
+        let run = shell.many("--out plan.json --output json");
+        let document = run.json();
+        assert_eq!(
+            (run.status, &document["error"]["code"]),
+            (Some(1), &json!("plan-incomplete")),
+            "{document:#}"
+        );
+        let told = document["error"]["message"].as_str().unwrap();
+        assert!(
+            told.contains(&format!("function/{named}: there is no function named {named}")),
+            "{told}"
+        );
+        assert!(!told.contains("f0:") && !told.contains("f11:"), "{told}");
+        assert_eq!(more.is_some_and(|more| told.ends_with(more)), missing > 10, "{told}");
+        assert!(!shell.folder.path().join("plan.json").exists());
+    }
+}
+
 fn counted<'v>(document: &'v Value, key: &str) -> BTreeMap<&'v str, usize> {
     let mut counts = BTreeMap::new();
     for connection in document["connections"].as_array().unwrap() {
