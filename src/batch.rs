@@ -31,8 +31,8 @@ use crate::reconcile::{
     Asked, Connect, Disconnect, Draft, Ending, Failure, Fix, Front, Options, Progress, RunError, converge,
 };
 use crate::report::{
-    Report, RunDocument, connected, incomplete, is_incomplete, is_open_across, path_across, removal_text, text_across,
-    unchanged, unfinished,
+    Report, RunDocument, connected, incomplete, is_incomplete, is_incomplete_across, path_across, removal_text,
+    text_across, unchanged, unfinished,
 };
 
 /// One connection of a run over many.
@@ -123,15 +123,15 @@ impl Job {
                 };
                 let ended = converge(cloud, &goal, &options, front, interrupt).await?;
                 let text = match ended.ending {
-                    Ending::Planned if ended.dry_run => String::new(),
-                    Ending::Planned => unfinished(&ended),
+                    Ending::Planned => String::new(),
+                    Ending::Unfinished => unfinished(&ended),
                     Ending::Incomplete if ended.draft.decision != "no-op" => incomplete(&ended),
                     Ending::Unchanged | Ending::Incomplete => unchanged(&ended),
                     Ending::Reached => connected(&ended),
                 };
                 Ok(Ran {
                     document: RunDocument::setup(&ended, calls(ended.applied.len())),
-                    is_incomplete: ended.ending == Ending::Incomplete,
+                    is_incomplete: matches!(ended.ending, Ending::Incomplete | Ending::Unfinished),
                     origin: ended.origin,
                     draft: ended.draft,
                     text,
@@ -140,11 +140,10 @@ impl Job {
             Self::AcrossVpcs(goal, _) => {
                 let ended = converge(cloud, goal.as_ref(), &options, front, interrupt).await?;
                 let path = options.diagnose.then(|| path_across(&ended));
-                let is_open = is_open_across(&ended, path.as_ref());
                 Ok(Ran {
                     document: RunDocument::across_vpcs(&ended, path.as_ref(), calls(ended.applied.len())),
                     text: text_across(&ended, path.as_ref()),
-                    is_incomplete: ended.ending != Ending::Planned && !is_open,
+                    is_incomplete: is_incomplete_across(&ended, path.as_ref()),
                     origin: ended.origin,
                     draft: ended.draft,
                 })

@@ -31,7 +31,7 @@ mod terraform;
 mod text;
 mod time;
 
-pub use across::{is_open_across, path_across, text_across};
+pub use across::{is_incomplete_across, path_across, text_across};
 pub use answer::{Answer, ApplyAnswer, ApplySummary, NotApplied};
 pub use batch::{
     BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchResult, batch_end_text, batch_plan_text,

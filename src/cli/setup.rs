@@ -23,7 +23,7 @@ use crate::observe::{NewProxyWish, ProxyWish, Target};
 use crate::owner::TerraformState;
 use crate::reconcile::{Connect, Converged, Ending as RunEnding, Fix, Options, OwnersWish, Situation};
 use crate::report::{
-    Report, RunDocument, connected, draft_text, incomplete, is_open_across, path_across, text_across, unchanged,
+    Report, RunDocument, connected, draft_text, incomplete, is_incomplete_across, path_across, text_across, unchanged,
     unfinished,
 };
 
@@ -142,7 +142,7 @@ impl Setup {
     /// After an applied run the plan was shown already.
     fn text(&self, ended: &Converged<Situation>) -> String {
         match ended.ending {
-            RunEnding::Planned if !ended.dry_run => unfinished(ended),
+            RunEnding::Unfinished => unfinished(ended),
             RunEnding::Planned => draft_text(&ended.draft, &ended.origin),
             RunEnding::Incomplete if ended.draft.decision != "no-op" => incomplete(ended),
             RunEnding::Unchanged | RunEnding::Incomplete => unchanged(ended),
@@ -306,7 +306,7 @@ impl Setup {
         let document = || RunDocument::across_vpcs(&converged, path, cloud.calls());
         let text = || text_across(&converged, path);
         print_result(global, document, text, &converged.applied)?;
-        if converged.ending != RunEnding::Planned && !is_open_across(&converged, path) {
+        if is_incomplete_across(&converged, path) {
             return Ok(1);
         }
         Ok(self.write.run.status(converged.ending == RunEnding::Planned))
@@ -327,7 +327,7 @@ impl Work for Setup {
         let ended = front.converge(cloud, &goal, &options, interrupt).await?;
         let document = || RunDocument::setup(&ended, cloud.calls());
         print_result(global, document, || self.text(&ended), &ended.applied)?;
-        if ended.ending == RunEnding::Incomplete {
+        if matches!(ended.ending, RunEnding::Incomplete | RunEnding::Unfinished) {
             return Ok(1);
         }
         Ok(self.write.run.status(ended.ending == RunEnding::Planned))

@@ -28,7 +28,7 @@ impl RunDocument {
             diagnosis: path.map(DiagnosisEntry::from),
             owners: OwnerEntry::all(&converged.draft, &seen.scene),
         };
-        let result = match ResultName::of(converged.ending, ResultName::Connected) {
+        let result = match ResultName::of_setup(converged.ending) {
             ResultName::Connected | ResultName::Unchanged if !is_open_across(converged, path) => ResultName::Incomplete,
             result => result,
         };
@@ -42,9 +42,18 @@ pub fn path_across(converged: &Converged<Seen>) -> Diagnosis {
 }
 
 /// Whether the function reaches the database across two VPCs.
-pub fn is_open_across(converged: &Converged<Seen>, path: Option<&Diagnosis>) -> bool {
+fn is_open_across(converged: &Converged<Seen>, path: Option<&Diagnosis>) -> bool {
     let observation = observation(&converged.found);
     is_open(path, &observation.database, observation.proxy.as_ref())
+}
+
+/// Whether a run across two VPCs ended without a connection.
+pub fn is_incomplete_across(converged: &Converged<Seen>, path: Option<&Diagnosis>) -> bool {
+    match converged.ending {
+        Ending::Planned => false,
+        Ending::Unfinished => true,
+        _ => !is_open_across(converged, path),
+    }
 }
 
 /// The end of a run across two VPCs.
@@ -52,8 +61,8 @@ pub fn text_across(converged: &Converged<Seen>, path: Option<&Diagnosis>) -> Str
     let mut text = converged_text(converged);
     let observation = observation(&converged.found);
     match (converged.ending, path) {
-        (Ending::Planned, Some(path)) => path::before(&mut text, path, &observation),
-        (Ending::Planned, None) => {}
+        (Ending::Planned | Ending::Unfinished, Some(path)) => path::before(&mut text, path, &observation),
+        (Ending::Planned | Ending::Unfinished, None) => {}
         _ if !is_open_across(converged, path) => {
             path::incomplete(&mut text, "the groups are in place", path, &observation);
         }

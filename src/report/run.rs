@@ -227,7 +227,7 @@ pub enum Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResultName {
-    /// Changes are pending: a dry run, or one that was not to wait.
+    /// Changes are pending: a dry run. Of commands other than `setup` also a run with `--no-wait` that left steps to the next.
     Planned,
     /// Of `setup`: applied and verified: the path is open as far as it could be read, and a proxy's target is AVAILABLE.
     Connected,
@@ -243,7 +243,7 @@ pub enum ResultName {
     Built,
     /// Of `diagnose --fix`: applied and verified, and no check fails.
     Fixed,
-    /// Of `setup`: the groups are as they should be, and the path is blocked, or the proxy's target is not AVAILABLE. Of
+    /// Of `setup`: applied, and the path is blocked, the proxy's target is not AVAILABLE, or steps are left, which must wait. Of
     /// `remove`: the function still reaches the database. Of `diagnose --fix`: nothing more can be added, and a check fails.
     Incomplete,
     /// Nothing to do.
@@ -254,10 +254,18 @@ impl ResultName {
     /// The name of an ending, where a run that has reached its goal has this one.
     pub(super) fn of(ending: Ending, reached: Self) -> Self {
         match ending {
-            Ending::Planned => Self::Planned,
+            Ending::Planned | Ending::Unfinished => Self::Planned,
             Ending::Reached => reached,
             Ending::Incomplete => Self::Incomplete,
             Ending::Unchanged => Self::Unchanged,
+        }
+    }
+
+    /// The name of an ending of `setup`: what is not finished is not connected.
+    pub(super) fn of_setup(ending: Ending) -> Self {
+        match ending {
+            Ending::Unfinished => Self::Incomplete,
+            ending => Self::of(ending, Self::Connected),
         }
     }
 }
@@ -266,7 +274,7 @@ impl RunDocument {
     /// The document of a run of `setup` that did not fail.
     pub fn setup(ended: &Converged<Situation>, api_calls: ApiCalls) -> Self {
         let run = ConnectionRun::new(&ended.found.observation, ended.path.as_ref(), &ended.draft);
-        let result = ResultName::of(ended.ending, ResultName::Connected);
+        let result = ResultName::of_setup(ended.ending);
         Self::new(ended, Run::Setup(Box::new(run)), result, api_calls)
     }
 
@@ -395,9 +403,8 @@ impl RunDocument {
 
 /// Whether a run of `remove` ends with the function still reaching the database by what is no connection of its own.
 pub fn is_incomplete(ended: &Converged<Standing>) -> bool {
-    let is_pending = ended.ending == Ending::Planned && ended.dry_run;
     let left = || still_connected(&ended.found, &ended.draft.plan);
-    !is_pending && !left().by_others.is_empty()
+    ended.ending != Ending::Planned && !left().by_others.is_empty()
 }
 
 impl AttachmentRun {

@@ -269,7 +269,7 @@ pub fn converged_text<S>(converged: &Converged<S>) -> String {
     let subject = draft.heading.first().map_or("", String::as_str);
     let mut text = Text::default();
     match converged.ending {
-        Ending::Planned if !converged.dry_run => {
+        Ending::Unfinished => {
             text.left(&draft.plan);
             text.line("Run the same command again to finish.");
             text.0

@@ -86,7 +86,7 @@ async fn warn<G: Goal>(
 ) -> Result<State<G::Seen>, RunError> {
     let (draft, seen) = match &mut state {
         State::Consent(drafted) => (&mut drafted.draft, &drafted.seen),
-        State::Done(end) if end.ending == Ending::Planned && executor.is_dry_run() => (&mut end.draft, &end.found),
+        State::Done(end) if end.ending == Ending::Planned => (&mut end.draft, &end.found),
         _ => return Ok(state),
     };
     if let Some((function, known)) = goal.interfaces_of(seen) {

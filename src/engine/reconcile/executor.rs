@@ -64,7 +64,6 @@ pub(super) struct Executor<'a> {
     pauses: Pauses,
     /// A run that has waited goes on waiting where AWS does not answer for a while.
     has_waited: bool,
-    dry_run: bool,
 }
 
 impl<'a> Executor<'a> {
@@ -80,13 +79,7 @@ impl<'a> Executor<'a> {
             bindings: Bindings::default(),
             pauses: session.pauses(),
             has_waited: false,
-            dry_run: options.dry_run,
         }
-    }
-
-    /// Whether nothing is to be written.
-    pub(super) fn is_dry_run(&self) -> bool {
-        self.dry_run
     }
 
     /// Reads what is around a connection that was set up. A run whose time is up takes a little longer for it.

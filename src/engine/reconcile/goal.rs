@@ -301,8 +301,10 @@ impl Draft {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Changes are pending: a dry run, or one that was not to wait.
+    /// Changes are pending: a dry run.
     Planned,
+    /// Steps are left to the next run: they must wait, and this run was not to.
+    Unfinished,
     /// The plan was applied, and nothing is left to be done.
     Reached,
     /// Of `setup`: the groups are as they should be, and the function does not reach the database, because something else
@@ -310,6 +312,14 @@ pub enum Ending {
     Incomplete,
     /// There was nothing to do.
     Unchanged,
+}
+
+impl Ending {
+    /// Whether steps are still to be carried out.
+    #[must_use]
+    pub fn is_pending(self) -> bool {
+        matches!(self, Self::Planned | Self::Unfinished)
+    }
 }
 
 /// The end of a run, as the machine knows it.

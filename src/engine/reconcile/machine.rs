@@ -305,7 +305,11 @@ impl<'g, G: Goal> Machine<'g, G> {
         if is_reached || dry_run || draft.is_left {
             draft.note_pending(dry_run);
             let end = End {
-                ending: if is_reached { Ending::Unchanged } else { Ending::Planned },
+                ending: match (is_reached, dry_run) {
+                    (true, _) => Ending::Unchanged,
+                    (false, true) => Ending::Planned,
+                    (false, false) => Ending::Unfinished,
+                },
                 path: draft.path.clone(),
                 found: seen,
                 draft,
@@ -378,7 +382,7 @@ impl<'g, G: Goal> Machine<'g, G> {
             return Ok(State::Done(Box::new(End {
                 draft: drafted.draft,
                 found: seen,
-                ending: Ending::Planned,
+                ending: Ending::Unfinished,
                 path: None,
             })));
         }

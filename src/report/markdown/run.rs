@@ -87,10 +87,12 @@ impl RunDocument {
     fn summary(&self) -> String {
         let planned = || planned(&self.steps);
         let done = || counted(&self.steps, &[StepStatus::Done], ["created", "changed", "destroyed"]);
+        let is_left = self.steps.iter().any(|step| step.status == StepStatus::Skipped);
         let (lead, counts) = match self.result {
             ResultName::Planned if self.dry_run => ("Plan", planned()),
             ResultName::Planned => ("Not finished", format!("{}; left: {}", done(), planned())),
             ResultName::Unchanged => ("No changes", "nothing to do".to_owned()),
+            ResultName::Incomplete if is_left => ("Not finished", format!("{}; left: {}", done(), planned())),
             ResultName::Incomplete => ("Incomplete", done()),
             ResultName::Connected => ("Connected", done()),
             ResultName::Removed => ("Removed", done()),
