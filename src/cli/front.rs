@@ -86,6 +86,17 @@ impl Terminal {
         let converged = converge(cloud, goal, &options, self, interrupt).await;
         self.progress.clear();
         let converged = converged.map_err(|failure| self.report(&failure))?;
+        if let Some(plan) = &self.applies
+            && converged.applied.is_empty()
+            && converged.draft.plan.is_empty()
+        {
+            plan.check_done(&converged.draft).map_err(|error| {
+                Box::new(Report {
+                    origin: converged.origin.clone(),
+                    ..Report::from(&error)
+                })
+            })?;
+        }
         self.save(&converged.draft, &converged.origin)?;
         Ok(converged)
     }

@@ -25,7 +25,7 @@ pub use half_made::{Begun, begun_sets};
 pub use kind::RepairKind;
 pub use lint::{Flaw, Ground, May, Right, lint};
 pub use network::NetworkEffect;
-pub use record::{Created, Recorded, differences, record};
+pub use record::{Created, Recorded, differences, record, still_on};
 pub use removal::RemovalEffect;
 pub use step::{Effect, FunctionPlan, Grant, Made, PROXY_COST, ProxyAuth, ProxyPlan, Step, StepStatus};
 pub use steps::{Ref, Steps, tags_at_birth};

@@ -17,7 +17,7 @@ use crate::files::{self, New};
 use crate::json;
 use crate::model::{GroupId, Origin, Side};
 use crate::monitor::Place;
-use crate::plan::{Created, Named, Recorded, StepStatus, differences};
+use crate::plan::{Created, Named, Recorded, StepStatus, differences, still_on};
 use crate::preview::is_new;
 use crate::reconcile::Draft;
 use crate::units::first;
@@ -521,6 +521,21 @@ impl SavedPlan {
         Err(PlanError::Outdated {
             differences: vec![format!("- {}", self.decision), found],
         })
+    }
+
+    /// Whether there is nothing to do because the plan was carried out, and not because what it removes is no longer removed.
+    ///
+    /// # Errors
+    ///
+    /// A group that it takes off a resource is still on it.
+    pub fn check_done(&self, draft: &Draft) -> Result<(), PlanError> {
+        let saved: Vec<Recorded> = self.steps.iter().map(SavedStep::recorded).collect();
+        let mut differences = still_on(&saved, &draft.basis);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        differences.push(format!("+ {}: {}", draft.decision, draft.reasons.join(" ")));
+        Err(PlanError::Outdated { differences })
     }
 
     /// What the saved plan says and the draft does not, where no step was carried out since: what was reviewed is what is done.

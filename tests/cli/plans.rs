@@ -514,6 +514,21 @@ fn a_plan_is_outdated_also_where_there_is_nothing_to_do() {
             });
         },
     );
+    // One of them alone: the function no longer reaches the database by them, and yet they are not taken off.
+    for (name, key) in [
+        ("rds-lambda-1", "IpPermissions"),
+        ("lambda-rds-1", "IpPermissionsEgress"),
+    ] {
+        outdated(
+            "remove --cluster orders --function checkout --console-made",
+            &|account| {
+                group(account, name, &|group| {
+                    group[key][0]["FromPort"] = json!(5433);
+                    group[key][0]["ToPort"] = json!(5433);
+                });
+            },
+        );
+    }
     // Somebody else has taken the groups over.
     outdated(
         "adopt --cluster orders --function checkout --to terraform",

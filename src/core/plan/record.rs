@@ -142,6 +142,25 @@ pub fn differences(saved: &[Recorded], now: &[Recorded], basis: &Basis) -> Vec<S
     differences
 }
 
+/// The groups that a saved plan takes off a resource and that are still on it, one sentence each: where nothing is left to be done,
+/// it was not carried out.
+pub fn still_on(saved: &[Recorded], basis: &Basis) -> Vec<String> {
+    let is_on = |step: &&Recorded| {
+        let side = match step.parameters["effect"].as_str() {
+            Some("off-function") => Side::Function,
+            Some("off-proxy") => Side::Proxy,
+            Some("off-database") => Side::Database,
+            _ => return false,
+        };
+        let group = step.parameters["group"].as_str();
+        let mut list = basis.lists.get(&side).into_iter().flatten();
+        step.is_planned && list.any(|id| Some(id.as_str()) == group)
+    };
+    let on = saved.iter().filter(is_on);
+    on.map(|step| format!("- {} (no longer to be done)", step.summary))
+        .collect()
+}
+
 /// How the other groups of a resource differ from those that a saved plan keeps.
 fn other_groups(saved: &Compared, now: &Compared, basis: &Basis) -> String {
     let named = |id: &&String| match basis.names.get(id.as_str()) {
