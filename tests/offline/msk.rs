@@ -477,6 +477,31 @@ async fn a_restricted_group_is_opened_for_further_services() {
     assert_eq!(internet_setup(&account, &wish).await.unwrap().ending, Ending::Unchanged);
 }
 
+/// A new endpoint takes the requests of the whole VPC: without `--restrict` its group lets them in, also where it was made
+/// with `--restrict` for other endpoints, whose policies stay as they are.
+#[tokio::test(start_paused = true)]
+async fn a_restricted_group_is_opened_for_a_new_endpoint() {
+    for restrict in [false, true] {
+        let (account, _) = with_a_function();
+        set_up(&account, &goal("audit", MskVia::Endpoints, true)).await.unwrap();
+        let all_but_sts = |account: &OfflineAccount| {
+            let mut endpoints = account.document().vpc_endpoints;
+            endpoints.retain(|endpoint| !endpoint.service_name.ends_with("sts"));
+            endpoints
+        };
+        let left = all_but_sts(&account);
+        account.edit(|document| document.vpc_endpoints.clone_from(&left));
+        let again = goal("audit", MskVia::Endpoints, restrict);
+        let done = set_up(&account, &again).await.unwrap();
+        assert_eq!(done.ending, Ending::Reached);
+        assert_eq!(all_but_sts(&account), left);
+        let group = groups_of_endpoints(&account).remove(0);
+        let is_open = group.ip_permissions.iter().any(|rule| !rule.ip_ranges.is_empty());
+        assert_eq!(is_open, !restrict, "{group:#?}");
+        assert_eq!(set_up(&account, &again).await.unwrap().ending, Ending::Unchanged);
+    }
+}
+
 /// A group that `internet setup` has made serves the poller too, as it is.
 #[tokio::test(start_paused = true)]
 async fn the_group_of_internet_setup_is_used() {

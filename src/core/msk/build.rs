@@ -275,7 +275,9 @@ impl<'b> Builder<'b> {
         let is_narrow = |(service, endpoint): &(&str, Option<&Endpoint>)| {
             endpoint.is_some_and(|endpoint| self.is_ours(&endpoint.tags) && narrowed(endpoint, service).is_some())
         };
-        let narrow = self.wish.restrict || found.iter().any(is_narrow);
+        // A new endpoint takes the requests of the whole VPC, and would cut off whoever is not let in.
+        let makes = found.iter().any(|(_, endpoint)| endpoint.is_none());
+        let narrow = self.wish.restrict || !makes && found.iter().any(is_narrow);
         let mut all = ranges(self.paths, self.vpc);
         all.retain(|peer| matches!(peer, RulePeer::Cidr(range) if range.addr().is_ipv4()));
         let open = existing.filter(|group| lets_in(group, &all));
