@@ -403,8 +403,9 @@ impl Fate {
                 .any(|(direction, _)| *direction == Direction::Egress);
             let stays_on = part.is_on && leads_out && !wish.with_function;
             return match (used, kept) {
+                // A group that the console created comes off the function, and is not changed.
                 (None, kept) => Ok(Self {
-                    is_cut: kept.is_some(),
+                    is_cut: kept.is_some() && (part.removable.is_ours() || stays_on),
                     stays_on: stays_on && kept.is_some(),
                     stays: kept,
                 }),
