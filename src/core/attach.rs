@@ -282,8 +282,10 @@ fn sharing(function: &Function, site: &Site, vpc: &VpcId, chosen: &[SubnetId]) -
     // The combination of most functions, of those in private subnets.
     let paths = Paths::new(&site.network);
     let fits = |(subnets, groups): &&Combination<'_>| {
+        // The function keeps the groups that it has.
+        let is_reached = own.iter().all(|id| groups.contains(id));
         let is_private = |id: &&SubnetId| is_public(&paths, id) == Ok(false);
-        !groups.is_empty() && subnets.iter().all(is_private)
+        is_reached && !groups.is_empty() && subnets.iter().all(is_private)
     };
     let best = combinations
         .iter()

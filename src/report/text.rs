@@ -221,8 +221,7 @@ pub fn connected(ended: &Converged<Situation>) -> String {
         found.function.name,
         found.database,
         found
-            .database
-            .port
+            .function_port()
             .map(|port| format!(" on port {port}"))
             .unwrap_or_default(),
         groups

@@ -688,6 +688,82 @@ async fn a_role_is_asked_once_for_all_of_its_functions() {
     assert_eq!(one, without + 4);
 }
 
+/// RDS takes no database of another engine family or VPC as a target, and no rule or peering connection helps.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_cannot_be_the_target_is_told() {
+    let target = Target {
+        proxy: ProxyWish::Existing("orders-proxy".to_owned()),
+        ..cluster("orders", "refunds")
+    };
+    type Edit = fn(&mut AccountDocument);
+    let cases: [(&str, Edit, Option<&str>); 4] = [
+        ("it can be", |_| (), None),
+        (
+            "another family",
+            |it| it.db_proxies[0].engine_family = "MYSQL".to_owned(),
+            Some("the proxy is for MYSQL"),
+        ),
+        (
+            "another VPC",
+            |it| {
+                let vpc = it.vpcs[1].vpc_id.clone();
+                let in_it = it.subnets.iter().filter(|subnet| subnet.vpc_id == vpc);
+                it.db_proxies[0].vpc_subnet_ids = in_it.map(|subnet| subnet.subnet_id.clone()).collect();
+                it.db_proxies[0].vpc_security_group_ids.clear();
+                it.db_proxies[0].vpc_id = vpc;
+            },
+            Some("the proxy is in vpc-"),
+        ),
+        (
+            "no family",
+            |it| it.db_clusters[0].engine = "docdb".to_owned(),
+            Some("does not support engine docdb"),
+        ),
+    ];
+    for (what, change, told) in cases {
+        let account = account(|document| {
+            document.db_proxies[0].target = None;
+            change(document);
+        });
+        let diagnosis = diagnose(&scene(&account, &target).await.unwrap());
+        let state = diagnosis.checks.iter().find(|check| check.id == "state").unwrap();
+        assert_eq!(state.status, Status::Fail, "{what}");
+        let remedy = state.remedy.as_deref().unwrap();
+        assert_eq!(
+            remedy.contains("register-db-proxy-targets"),
+            told.is_none(),
+            "{what}: {remedy}"
+        );
+        assert!(
+            told.is_none_or(|told| state.message.contains(told)),
+            "{what}: {state:?}"
+        );
+    }
+}
+
+/// A proxy whose target is a cluster leads to its members.
+#[tokio::test(start_paused = true)]
+async fn a_member_is_a_target_with_its_cluster() {
+    let target = Target {
+        proxy: ProxyWish::Existing("orders-proxy".to_owned()),
+        ..instance("orders-1", "refunds")
+    };
+    for is_target in [true, false] {
+        let account = account(|document| {
+            if !is_target {
+                document.db_proxies[0].target = None;
+            }
+        });
+        let diagnosis = diagnose(&scene(&account, &target).await.unwrap());
+        let state = diagnosis.checks.iter().find(|check| check.id == "state").unwrap();
+        assert_eq!(
+            state.message.contains("instance orders-1 is not a target"),
+            !is_target,
+            "{state:?}"
+        );
+    }
+}
+
 /// A proxy whose target is still the database of before: each command says so, and what it says helps. Any other target may
 /// be what others use the proxy for.
 #[tokio::test(start_paused = true)]

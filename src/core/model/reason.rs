@@ -13,7 +13,7 @@ pub fn remedy(code: &str) -> Option<&'static str> {
         }
         "SubnetOutOfIPAddresses" => "free addresses in the subnets, or attach the function to larger ones",
         "InsufficientRolePermissions" => {
-            "give the execution role AWSLambdaVPCAccessExecutionRole, as `autoconnect attach --grant` does"
+            "attach the managed policy AWSLambdaVPCAccessExecutionRole to the execution role (`aws iam attach-role-policy`), then update the function again"
         }
         "InvalidSecurityGroup" => "attach it with groups that exist: one of its groups was deleted",
         "InvalidSubnet" => "attach it to subnets that exist: one of its subnets was deleted",

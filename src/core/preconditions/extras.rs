@@ -237,7 +237,7 @@ impl ExtrasUnmet {
                 )
             }
             Self::ProxyDiffers { proxy, .. } => format!(
-                "omit the option to continue with it, use it with --proxy {}, or create another one with --proxy new:NAME",
+                "name what it has to continue with it, use it with --proxy {}, or create another one with --proxy new:NAME",
                 word(proxy)
             ),
             Self::ProxySecret { proxy, secret, .. } => format!(
@@ -765,6 +765,7 @@ fn of_environment(observation: &Observation) -> Vec<String> {
         ));
     }
     match logs_in_by {
+        None if has("DB_USER") || has("DB_SECRET_ARN") => {}
         None => notes.push(
             "Neither DB_USER nor DB_SECRET_ARN is set: name the user with --db-user, or a secret with --secret."
                 .to_owned(),

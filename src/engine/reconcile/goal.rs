@@ -286,12 +286,12 @@ impl Draft {
         self.plan.is_empty() && !self.is_left
     }
 
-    /// Notes what a run that ends here does not wait for.
-    pub(super) fn note_pending(&mut self, dry_run: bool) {
-        let lead = if dry_run {
-            "An applied run waits for"
-        } else {
-            "Not waited for:"
+    /// Notes what a run that ends here has not seen done. One that `waits` ends here only when its time is up.
+    pub(super) fn note_pending(&mut self, dry_run: bool, waits: bool) {
+        let lead = match (dry_run, waits) {
+            (true, _) => "An applied run waits for",
+            (false, true) => "Timed out waiting for",
+            (false, false) => "Not waited for:",
         };
         let notes = self.pending.iter().map(|pending| format!("{lead} {pending}."));
         self.notes.extend(notes);

@@ -303,7 +303,7 @@ impl<'g, G: Goal> Machine<'g, G> {
             return Ok(State::AwaitReady(draft.pending, None));
         }
         if is_reached || dry_run || draft.is_left {
-            draft.note_pending(dry_run);
+            draft.note_pending(dry_run, waits);
             let end = End {
                 ending: match (is_reached, dry_run) {
                     (true, _) => Ending::Unchanged,

@@ -6,8 +6,8 @@ use super::{Asker, Scene};
 use crate::diagnostics::{Check, Finding};
 use crate::escape::word;
 use crate::model::{
-    Database, DatabaseForm, DatabaseKind, Function, FunctionState, LastUpdateStatus, Member, NoReader, Proxy,
-    ProxyEndpoint, TargetHealthState, TargetRole, takes_connections,
+    Database, DatabaseForm, DatabaseKind, EngineFamily, Function, FunctionState, LastUpdateStatus, Member, NoReader,
+    Proxy, ProxyEndpoint, TargetHealthState, TargetRole, takes_connections,
 };
 
 /// States of a function other than `Pending` and `Inactive` in which it takes no invocations (Lambda API reference, `State`).
@@ -177,6 +177,51 @@ fn is_serverless_v1(database: &Database) -> bool {
     database.engine_mode.as_deref() == Some("serverless")
 }
 
+/// Why RDS does not take a database as a target of a proxy.
+fn refused(proxy: &Proxy, database: &Database) -> Option<String> {
+    let engine = &database.engine;
+    match EngineFamily::of_engine(engine) {
+        None => Some(format!("RDS Proxy does not support engine {engine}")),
+        Some(family) if family != proxy.engine_family => Some(format!(
+            "the proxy is for {}, and the database has engine {engine}",
+            proxy.engine_family
+        )),
+        Some(_) if proxy.vpc != database.vpc => Some(format!(
+            "the proxy is in {}, and the database in {}",
+            proxy.vpc, database.vpc
+        )),
+        Some(_) => None,
+    }
+}
+
+/// The finding of a proxy of which the database is not a target.
+fn no_target(proxy: &Proxy, database: &Database) -> Finding {
+    let name = &proxy.name;
+    let made_for = format!("name a proxy that is made for {database}, or have setup make one: --proxy new");
+    if let Some(other) = proxy.other_target(database) {
+        let finding =
+            |what: &str| Finding::fail(format!("the target of proxy {name} is {other}{what}, not {database}"));
+        return match proxy.retargeted(database) {
+            Some(commands) => finding(", which is from before a blue/green switchover").fixed_by(commands),
+            // A proxy has but one target, and others may use it for this one.
+            None => finding("").fixed_by(made_for),
+        };
+    }
+    let text = format!("{database} is not a target of proxy {name}");
+    if let Some(why) = refused(proxy, database) {
+        return Finding::fail(format!("{text}, and cannot be one: {why}")).fixed_by(made_for);
+    }
+    let kind = match database.kind {
+        DatabaseKind::Cluster => "--db-cluster-identifiers",
+        DatabaseKind::Instance => "--db-instance-identifiers",
+    };
+    Finding::fail(text).fixed_by(format!(
+        "aws rds register-db-proxy-targets --db-proxy-name {} {kind} {}",
+        word(name),
+        word(&database.id)
+    ))
+}
+
 fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence: &mut Vec<String>) {
     let name = &proxy.name;
     evidence.push(format!("proxy {name}: {}", proxy.status));
@@ -196,29 +241,18 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
         targets,
         ..proxy.clone()
     };
+    // A member of a cluster that is the proxy's target is one with it.
+    let of_member = database.member_of.as_ref().map(|cluster| Database {
+        kind: DatabaseKind::Cluster,
+        id: cluster.clone(),
+        ..database.clone()
+    });
+    let database = match &of_member {
+        Some(cluster) if proxy.has_target(cluster) => cluster,
+        _ => database,
+    };
     if !proxy.has_target(database) {
-        let Some(other) = proxy.other_target(database) else {
-            let kind = match database.kind {
-                DatabaseKind::Cluster => "--db-cluster-identifiers",
-                DatabaseKind::Instance => "--db-instance-identifiers",
-            };
-            let remedy = format!(
-                "aws rds register-db-proxy-targets --db-proxy-name {} {kind} {}",
-                word(name),
-                word(&database.id)
-            );
-            let text = format!("{database} is not a target of proxy {name}");
-            return findings.push(Finding::fail(text).fixed_by(remedy));
-        };
-        let finding =
-            |what: &str| Finding::fail(format!("the target of proxy {name} is {other}{what}, not {database}"));
-        return findings.push(match proxy.retargeted(database) {
-            Some(commands) => finding(", which is from before a blue/green switchover").fixed_by(commands),
-            // A proxy has but one target, and others may use it for this one.
-            None => finding("").fixed_by(format!(
-                "name a proxy that is made for {database}, or have setup make one: --proxy new"
-            )),
-        });
+        return findings.push(no_target(&proxy, database));
     }
     let readers_only = scene
         .endpoint
