@@ -691,11 +691,11 @@ async fn a_role_is_asked_once_for_all_of_its_functions() {
 /// RDS takes no database of another engine family or VPC as a target, and no rule or peering connection helps.
 #[tokio::test(start_paused = true)]
 async fn a_database_that_cannot_be_the_target_is_told() {
+    type Edit = fn(&mut AccountDocument);
     let target = Target {
         proxy: ProxyWish::Existing("orders-proxy".to_owned()),
         ..cluster("orders", "refunds")
     };
-    type Edit = fn(&mut AccountDocument);
     let cases: [(&str, Edit, Option<&str>); 4] = [
         ("it can be", |_| (), None),
         (
