@@ -502,6 +502,29 @@ async fn a_restricted_group_is_opened_for_a_new_endpoint() {
     }
 }
 
+/// AWS charges for an endpoint by the hour in each of its subnets.
+#[tokio::test(start_paused = true)]
+async fn a_further_subnet_is_charged_for() {
+    let (account, _) = with_a_function();
+    let goal = goal("audit", MskVia::Endpoints, false);
+    set_up(&account, &goal).await.unwrap();
+    account.edit(|document| {
+        for endpoint in &mut document.vpc_endpoints {
+            endpoint.subnet_ids.truncate(1);
+        }
+    });
+    let done = set_up(&account, &goal).await.unwrap();
+    let steps = &done.draft.plan.steps;
+    assert!(!steps.is_empty());
+    for step in steps {
+        assert!(step.summary.contains("add subnet-"), "{step:#?}");
+        assert!(
+            step.effect.cost().is_some_and(|cost| cost.contains("further subnet")),
+            "{step:#?}"
+        );
+    }
+}
+
 /// A group that `internet setup` has made serves the poller too, as it is.
 #[tokio::test(start_paused = true)]
 async fn the_group_of_internet_setup_is_used() {

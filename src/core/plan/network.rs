@@ -272,6 +272,9 @@ impl NetworkEffect {
             Self::CreateEndpoint(endpoint) if !endpoint.subnets.is_empty() => {
                 Some("by the hour for each of its subnets, and for each gigabyte that it processes")
             }
+            Self::ModifyEndpoint { wish, .. } if !wish.add_subnets.is_empty() => {
+                Some("by the hour for each further subnet")
+            }
             _ => None,
         }
     }

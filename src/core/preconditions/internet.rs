@@ -110,7 +110,7 @@ impl InternetUnmet {
                 remedies => format!("fix it, then run again:\n  {}", remedies.join("\n  ")),
             },
             Self::PublicAccess { remedy, .. } => {
-                let endpoints = "reach AWS services through endpoints, which it does not block (--service)";
+                let endpoints = "reach AWS services through endpoints, which it does not block (`internet setup --service`, `msk setup --via endpoints`)";
                 match remedy {
                     Some(remedy) => format!("{endpoints}; or create an exclusion, then run again: {remedy}"),
                     None => endpoints.to_owned(),
