@@ -25,6 +25,7 @@ use crate::report::{
     BatchConnection, BatchDocument, BatchEvent, BatchEventKind, BatchResult, ProgressLine, Report, SavedPlan,
     batch_end_text, batch_plan_text,
 };
+use crate::units::first;
 
 /// `setup`: of one connection, or of all connections of a manifest.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ pub struct SetupMany {
     tags: Vec<Tag>,
 }
 
-/// The most connections without a plan that the error of a plan that cannot be saved names.
+/// How many connections the error `plan-incomplete` names at most.
 const NAMED: usize = 10;
 
 /// The options of `setup` that go with a manifest; all others are keys of its connections.
@@ -314,14 +315,9 @@ impl SetupMany {
             }
         }
         if !unplanned.is_empty() {
-            let more = unplanned.len().saturating_sub(NAMED);
-            unplanned.truncate(NAMED);
-            if more > 0 {
-                unplanned.push(format!("and {more} more"));
-            }
             let error = io::Error::other(format!(
                 "the plan was not saved: these connections cannot be planned: {}",
-                unplanned.join("; ")
+                first(unplanned.iter(), NAMED, "; ")
             ));
             let hint = "fix them, or take them out of the manifest; without --out all errors are shown".to_owned();
             return Err(Box::new(Report::new("plan-incomplete", &error, Some(hint))));

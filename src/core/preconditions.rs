@@ -108,7 +108,8 @@ fn owner_of_vpc(observation: &Observation) -> Option<&str> {
         .and_then(|subnet| subnet.owner.as_deref())
 }
 
-fn check_proxy(database: &Database, proxy: &Proxy) -> Result<(), Unmet> {
+/// Whether RDS takes a database as the target of a proxy.
+pub(crate) fn check_proxy(database: &Database, proxy: &Proxy) -> Result<(), Unmet> {
     match EngineFamily::of_engine(&database.engine) {
         None => Err(Unmet::ProxyUnsupportedEngine {
             database: database.to_string(),

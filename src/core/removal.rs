@@ -9,7 +9,7 @@
 //! | nothing else uses it | is disassociated | is deleted |
 //! | something else uses it, or its partner | the function's is disassociated, the others are kept | is kept, and its tag names the next user |
 //! | it is the only group of the function | the function is detached from its VPC | is deleted, or kept, as above |
-//! | a rule of another group names it | the function's is disassociated, the others are kept | is kept, without the rules of this connection |
+//! | a rule of another group names it | the function's is disassociated, the others are kept | is kept, without the rules of this connection; one of the console's keeps them |
 //! | it has a rule that `setup` does not write | is kept, unless it is the function's and the rule is inbound | is kept, without the rules of this connection |
 //! | it is the only group of a proxy that is kept | is kept, and the function's is disassociated | is kept, with its whole set |
 //!

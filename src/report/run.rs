@@ -243,7 +243,7 @@ pub enum ResultName {
     Built,
     /// Of `diagnose --fix`: applied and verified, and no check fails.
     Fixed,
-    /// Of `setup`: applied, and the path is blocked, the proxy's target is not AVAILABLE, or steps are left, which must wait. Of
+    /// Of `setup`: applied, and the path is blocked, the proxy's target is not AVAILABLE, or steps that must wait are left. Of
     /// `remove`: the function still reaches the database. Of `diagnose --fix`: nothing more can be added, and a check fails.
     Incomplete,
     /// Nothing to do.

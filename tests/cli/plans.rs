@@ -514,7 +514,7 @@ fn a_plan_is_outdated_also_where_there_is_nothing_to_do() {
             });
         },
     );
-    // One of them alone: the function no longer reaches the database by them, and yet they are not taken off.
+    // Only one of the two groups was changed: the function no longer reaches the database, but both are still attached.
     for (name, key) in [
         ("rds-lambda-1", "IpPermissions"),
         ("lambda-rds-1", "IpPermissionsEgress"),

@@ -379,7 +379,7 @@ async fn without_waiting_the_next_run_registers_the_target() {
     let outcome = setup_with(&account, &refunds(), &options, &Script::default())
         .await
         .unwrap();
-    assert_eq!(outcome.ending, Ending::Unfinished, "what is left is told");
+    assert_eq!(outcome.ending, Ending::Unfinished, "steps are left to the next run");
     assert!(outcome.draft.plan.has_skipped());
     assert!(account.document().db_proxies[1].target.is_none());
     assert_eq!(account.document().db_proxies[1].status, "creating");

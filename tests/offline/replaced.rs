@@ -701,7 +701,7 @@ async fn a_database_that_cannot_be_the_target_is_told() {
         (
             "another family",
             |it| it.db_proxies[0].engine_family = "MYSQL".to_owned(),
-            Some("the proxy is for MYSQL"),
+            Some("proxy orders-proxy is for MYSQL, but cluster orders has engine"),
         ),
         (
             "another VPC",
@@ -712,7 +712,7 @@ async fn a_database_that_cannot_be_the_target_is_told() {
                 it.db_proxies[0].vpc_security_group_ids.clear();
                 it.db_proxies[0].vpc_id = vpc;
             },
-            Some("the proxy is in vpc-"),
+            Some("proxy orders-proxy is in vpc-"),
         ),
         (
             "no family",

@@ -237,7 +237,7 @@ impl ExtrasUnmet {
                 )
             }
             Self::ProxyDiffers { proxy, .. } => format!(
-                "name what it has to continue with it, use it with --proxy {}, or create another one with --proxy new:NAME",
+                "give the options that match it to continue with it, use it with --proxy {}, or create another one with --proxy new:NAME",
                 word(proxy)
             ),
             Self::ProxySecret { proxy, secret, .. } => format!(

@@ -303,7 +303,7 @@ impl Draft {
 pub enum Ending {
     /// Changes are pending: a dry run.
     Planned,
-    /// Steps are left to the next run: they must wait, and this run was not to.
+    /// Steps are left to the next run: they must wait, and `--no-wait` was given.
     Unfinished,
     /// The plan was applied, and nothing is left to be done.
     Reached,

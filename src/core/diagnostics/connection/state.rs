@@ -6,9 +6,10 @@ use super::{Asker, Scene};
 use crate::diagnostics::{Check, Finding};
 use crate::escape::word;
 use crate::model::{
-    Database, DatabaseForm, DatabaseKind, EngineFamily, Function, FunctionState, LastUpdateStatus, Member, NoReader,
-    Proxy, ProxyEndpoint, TargetHealthState, TargetRole, takes_connections,
+    Database, DatabaseForm, DatabaseKind, Function, FunctionState, LastUpdateStatus, Member, NoReader, Proxy,
+    ProxyEndpoint, TargetHealthState, TargetRole, takes_connections,
 };
+use crate::preconditions::check_proxy;
 
 /// States of a function other than `Pending` and `Inactive` in which it takes no invocations (Lambda API reference, `State`).
 const NOT_INVOCABLE: [&str; 5] = [
@@ -177,23 +178,6 @@ fn is_serverless_v1(database: &Database) -> bool {
     database.engine_mode.as_deref() == Some("serverless")
 }
 
-/// Why RDS does not take a database as a target of a proxy.
-fn refused(proxy: &Proxy, database: &Database) -> Option<String> {
-    let engine = &database.engine;
-    match EngineFamily::of_engine(engine) {
-        None => Some(format!("RDS Proxy does not support engine {engine}")),
-        Some(family) if family != proxy.engine_family => Some(format!(
-            "the proxy is for {}, and the database has engine {engine}",
-            proxy.engine_family
-        )),
-        Some(_) if proxy.vpc != database.vpc => Some(format!(
-            "the proxy is in {}, and the database in {}",
-            proxy.vpc, database.vpc
-        )),
-        Some(_) => None,
-    }
-}
-
 /// The finding of a proxy of which the database is not a target.
 fn no_target(proxy: &Proxy, database: &Database) -> Finding {
     let name = &proxy.name;
@@ -208,8 +192,8 @@ fn no_target(proxy: &Proxy, database: &Database) -> Finding {
         };
     }
     let text = format!("{database} is not a target of proxy {name}");
-    if let Some(why) = refused(proxy, database) {
-        return Finding::fail(format!("{text}, and cannot be one: {why}")).fixed_by(made_for);
+    if let Err(unmet) = check_proxy(database, proxy) {
+        return Finding::fail(format!("{text}, and cannot be one: {unmet}")).fixed_by(unmet.hint());
     }
     let kind = match database.kind {
         DatabaseKind::Cluster => "--db-cluster-identifiers",
@@ -241,7 +225,7 @@ fn of_proxy(scene: &Scene, proxy: &Proxy, findings: &mut Vec<Finding>, evidence:
         targets,
         ..proxy.clone()
     };
-    // A member of a cluster that is the proxy's target is one with it.
+    // RDS registers the members of a cluster together with it.
     let of_member = database.member_of.as_ref().map(|cluster| Database {
         kind: DatabaseKind::Cluster,
         id: cluster.clone(),
